@@ -1,0 +1,9 @@
+//! VPC and Transit Gateway flow logs: fields, layouts, records, and the two readers.
+
+pub mod field;
+pub mod layout;
+mod number;
+pub(crate) mod parquet;
+pub mod record;
+mod separators;
+pub(crate) mod text;

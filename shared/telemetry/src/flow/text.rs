@@ -1,0 +1,530 @@
+//! Flow logs as text: a header line of field names, then one row per line.
+//!
+//! The reader works on one block of decompressed bytes at a time, finds separators with a bit mask
+//! and turns each column into a value where it stands. Nothing is allocated per row.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::field::{Field, FieldType};
+use super::layout::{Layout, LayoutOrigin, MAX_COLUMNS};
+use super::record::{Cell, Datum, FlowRecord};
+use super::separators::{MASK_BYTES, is_plain, separators};
+use crate::counts::{Counts, RowError, RowErrorKind};
+
+/// The most bytes a line may have.
+pub(crate) const MAX_LINE: usize = 256 * 1024;
+
+/// Bytes beyond the data, so that masks and words may be read past the last line.
+const PAD: usize = 2 * MASK_BYTES;
+
+/// What a row is, once its cells are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowState {
+    Flow,
+    NoData,
+    SkipData,
+}
+
+/// The layout with what the hot loop needs of it laid out flat.
+#[derive(Debug)]
+pub(super) struct RowPlan {
+    pub(super) layout: Arc<Layout>,
+    types: Vec<FieldType>,
+    status: Option<usize>,
+    end: Option<usize>,
+    /// Columns that say something of a flow; a row without any of them tells of none.
+    flow: Vec<usize>,
+}
+
+impl RowPlan {
+    pub(super) fn new(layout: Arc<Layout>) -> RowPlan {
+        let flow = [
+            Field::Srcaddr,
+            Field::Dstaddr,
+            Field::PktSrcaddr,
+            Field::PktDstaddr,
+            Field::Srcport,
+            Field::Dstport,
+            Field::Protocol,
+            Field::Packets,
+            Field::Bytes,
+            Field::Action,
+        ];
+        RowPlan {
+            types: layout.columns().iter().map(|c| c.field_type()).collect(),
+            status: layout.place(Field::LogStatus),
+            end: layout.place(Field::End),
+            flow: flow.into_iter().filter_map(|f| layout.place(f)).collect(),
+            layout,
+        }
+    }
+
+    pub(super) fn types(&self) -> &[FieldType] {
+        &self.types
+    }
+
+    /// What a row of these cells is: NODATA and SKIPDATA rows that carry a flow all the same are
+    /// flows, with their status; rows that carry none are none, whatever else they say.
+    #[inline(always)]
+    pub(super) fn state(&self, cells: &[Cell], buffer: &[u8]) -> RowState {
+        let status = self.status.and_then(|place| cells.get(place));
+        let status = status.map_or(&b""[..], |cell| cell.text(buffer));
+        if status == b"OK" {
+            return RowState::Flow;
+        }
+        let present = |place: &usize| cells.get(*place).is_some_and(|c| c.datum != Datum::Absent);
+        let has_flow = self.flow.iter().any(present);
+        match Self::status(status) {
+            Some(state) if !has_flow => state,
+            None if !has_flow && !self.flow.is_empty() => RowState::NoData,
+            _ => RowState::Flow,
+        }
+    }
+
+    /// The state that a log status names, if it is NODATA or SKIPDATA.
+    pub(super) fn status(text: &[u8]) -> Option<RowState> {
+        match text {
+            b"NODATA" => Some(RowState::NoData),
+            b"SKIPDATA" => Some(RowState::SkipData),
+            _ => None,
+        }
+    }
+
+    /// The place of the log status.
+    pub(super) fn status_place(&self) -> Option<usize> {
+        self.status
+    }
+
+    #[inline(always)]
+    pub(super) fn count(&self, state: RowState, cells: &[Cell], counts: &mut Counts) {
+        counts.rows += 1;
+        match state {
+            RowState::Flow => {
+                counts.records += 1;
+                if let Some(Cell {
+                    datum: Datum::Integer(end),
+                    ..
+                }) = self.end.and_then(|e| cells.get(e))
+                {
+                    counts.newest = counts.newest.max(Some(*end));
+                }
+            }
+            RowState::NoData => counts.no_data += 1,
+            RowState::SkipData => counts.skip_data += 1,
+        }
+    }
+
+    pub(super) fn value_error(&self, place: usize) -> RowErrorKind {
+        let column = self.layout.columns().get(place);
+        RowErrorKind::Value {
+            column: column.map_or_else(String::new, |c| c.name.to_string()),
+            expected: match column.map(|c| c.field_type()) {
+                Some(FieldType::Address) => "an IPv4 or IPv6 address",
+                Some(FieldType::Epoch) => "a Unix time",
+                _ => "an unsigned integer in the field's range",
+            },
+        }
+    }
+}
+
+/// Where the columns of the current line start and end.
+#[derive(Debug)]
+struct Spans {
+    spans: [(u32, u32); MAX_COLUMNS],
+    /// Columns of the line; may exceed the spans kept.
+    count: usize,
+}
+
+impl Spans {
+    fn tokens<'b>(&self, block: &'b [u8]) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b, '_> {
+        let kept = self.spans.get(..self.count).unwrap_or_default();
+        let token = |(start, end): &(u32, u32)| {
+            block
+                .get(*start as usize..*end as usize)
+                .unwrap_or_default()
+        };
+        kept.iter().map(token)
+    }
+}
+
+/// Reads a text flow log, row by row.
+#[derive(Debug)]
+pub(crate) struct TextReader<R> {
+    input: R,
+    block: Vec<u8>,
+    /// The bytes of the block that hold data.
+    filled: usize,
+    /// Where the next line starts.
+    next: usize,
+    at_end: bool,
+    /// Whether the whole block is plain; else each row is looked at.
+    plain_block: bool,
+    /// The current line.
+    line: u64,
+    start: usize,
+    end: usize,
+    spans: Box<Spans>,
+    cells: Vec<Cell>,
+    plan: Option<RowPlan>,
+    configured: Option<Arc<Layout>>,
+    error: RowError,
+    plain_row: bool,
+    layouts: Vec<Arc<Layout>>,
+}
+
+/// What a step of a reader found; the data is then borrowed from the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Record,
+    Malformed,
+    End,
+}
+
+/// The most different layouts that are remembered for the analysis of an object.
+const MAX_LAYOUTS: usize = 16;
+
+impl<R: Read> TextReader<R> {
+    /// A reader of decompressed text. `configured` is used for rows before any header.
+    pub(crate) fn new(input: R, configured: Option<Arc<Layout>>) -> TextReader<R> {
+        TextReader {
+            input,
+            block: vec![0; MAX_LINE + PAD],
+            filled: 0,
+            next: 0,
+            at_end: false,
+            plain_block: true,
+            line: 0,
+            start: 0,
+            end: 0,
+            spans: Box::new(Spans {
+                spans: [(0, 0); MAX_COLUMNS],
+                count: 0,
+            }),
+            cells: Vec::with_capacity(MAX_COLUMNS),
+            plan: None,
+            configured,
+            error: RowError {
+                line: 0,
+                kind: RowErrorKind::NoLayout,
+            },
+            plain_row: true,
+            layouts: Vec::new(),
+        }
+    }
+
+    /// What is read from.
+    pub(crate) fn input(&self) -> &R {
+        &self.input
+    }
+
+    /// The layouts the object used, in their order.
+    pub(crate) fn layouts(&self) -> &[Arc<Layout>] {
+        &self.layouts
+    }
+
+    /// Reads to the next record or malformed row. Blank lines, headers and rows without data are
+    /// passed over, and counted.
+    ///
+    /// # Errors
+    /// Those of the input.
+    #[inline]
+    pub(crate) fn step(&mut self, counts: &mut Counts) -> io::Result<Step> {
+        loop {
+            if !self.split_line(counts)? {
+                return Ok(Step::End);
+            }
+            if self.spans.count == 0 {
+                continue;
+            }
+            let first = self
+                .spans
+                .spans
+                .first()
+                .and_then(|(start, _)| self.block.get(*start as usize));
+            if first.is_some_and(u8::is_ascii_lowercase) && self.header(counts) {
+                continue;
+            }
+            match self.read_row() {
+                Ok(RowState::Flow) => {
+                    if let Some(plan) = &self.plan {
+                        plan.count(RowState::Flow, &self.cells, counts);
+                    }
+                    return Ok(Step::Record);
+                }
+                Ok(state) => {
+                    if let Some(plan) = &self.plan {
+                        plan.count(state, &self.cells, counts);
+                    }
+                }
+                Err(kind) => return Ok(self.malformed(kind, counts)),
+            }
+        }
+    }
+
+    /// The record of the last step.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> Option<FlowRecord<'_>> {
+        Some(FlowRecord {
+            layout: &self.plan.as_ref()?.layout,
+            cells: &self.cells,
+            buffer: &self.block,
+            row: self.line,
+            plain: self.plain_row,
+        })
+    }
+
+    /// The error of the last step.
+    pub(crate) fn error(&self) -> &RowError {
+        &self.error
+    }
+
+    /// The line of the last step, without its end.
+    pub(crate) fn line_text(&self) -> &[u8] {
+        self.block.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn malformed(&mut self, kind: RowErrorKind, counts: &mut Counts) -> Step {
+        self.error = RowError {
+            line: self.line,
+            kind,
+        };
+        counts.malformed_row(&self.error);
+        Step::Malformed
+    }
+
+    /// Finds the next line and its columns. False at the end of the input.
+    #[inline(always)]
+    fn split_line(&mut self, counts: &mut Counts) -> io::Result<bool> {
+        loop {
+            if self.find_columns() {
+                self.line += 1;
+                return Ok(true);
+            }
+            // The line is not complete in the block.
+            if self.at_end {
+                if self.next >= self.filled {
+                    return Ok(false);
+                }
+                // The last line lacks its line feed; the padding has room for it.
+                if let Some(byte) = self.block.get_mut(self.filled) {
+                    *byte = b'\n';
+                    self.filled += 1;
+                }
+                continue;
+            }
+            if self.next == 0 && self.filled >= MAX_LINE {
+                self.line += 1;
+                self.skip_long_line(counts)?;
+                continue;
+            }
+            self.refill(counts)?;
+        }
+    }
+
+    /// Splits the line at `next`; false when no line feed is in the block.
+    #[inline(always)]
+    fn find_columns(&mut self) -> bool {
+        let block = self.block.as_slice();
+        let spans = &mut *self.spans;
+        let mut count = 0;
+        let mut token = self.next;
+        let mut base = self.next;
+        while base < self.filled {
+            let Some(window) = block.get(base..).and_then(|b| b.first_chunk()) else {
+                return false;
+            };
+            let mut mask = separators(window);
+            while mask != 0 {
+                let at = base + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if at >= self.filled {
+                    return false;
+                }
+                if at > token {
+                    if let Some(span) = spans.spans.get_mut(count) {
+                        *span = (token as u32, at as u32);
+                    }
+                    count += 1;
+                }
+                token = at + 1;
+                if block.get(at) == Some(&b'\n') {
+                    spans.count = count;
+                    self.start = self.next;
+                    self.end = at;
+                    self.next = token;
+                    return true;
+                }
+            }
+            base += MASK_BYTES;
+        }
+        false
+    }
+
+    /// Moves the incomplete line to the front and reads more behind it.
+    fn refill(&mut self, counts: &mut Counts) -> io::Result<()> {
+        if self.next > 0 {
+            self.block.copy_within(self.next..self.filled, 0);
+            self.filled -= self.next;
+            self.next = 0;
+        }
+        let room = self
+            .block
+            .get_mut(self.filled..MAX_LINE)
+            .unwrap_or_default();
+        let read = loop {
+            match self.input.read(room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        counts.bytes_decoded += read as u64;
+        self.at_end = read == 0;
+        self.filled += read;
+        self.plain_block = is_plain(self.block.get(..self.filled).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Counts a line that does not fit the block and reads on to its end.
+    fn skip_long_line(&mut self, counts: &mut Counts) -> io::Result<()> {
+        (self.start, self.end) = (0, 0);
+        self.malformed(RowErrorKind::TooLong { limit: MAX_LINE }, counts);
+        loop {
+            let feed = self
+                .block
+                .get(..self.filled)
+                .unwrap_or_default()
+                .iter()
+                .position(|b| *b == b'\n');
+            if let Some(feed) = feed {
+                self.next = feed + 1;
+                return Ok(());
+            }
+            self.next = self.filled;
+            if self.at_end {
+                return Ok(());
+            }
+            self.refill(counts)?;
+        }
+    }
+
+    /// Takes the line as a header, if it is one.
+    #[cold]
+    fn header(&mut self, counts: &mut Counts) -> bool {
+        // A data row has a value that starts with a digit, a dash or a capital; look at that
+        // first, since every row of a format whose first column is text comes here.
+        let names = |token: &[u8]| token.first().is_some_and(u8::is_ascii_lowercase);
+        if self.spans.count > MAX_COLUMNS || !self.spans.tokens(&self.block).all(names) {
+            return false;
+        }
+        if let Some(plan) = &self.plan
+            && plan.layout.columns().len() == self.spans.count
+            && plan.layout.origin() == LayoutOrigin::Header
+        {
+            // The same header again, as some writers put before every row.
+            let same = (plan
+                .layout
+                .columns()
+                .iter()
+                .zip(self.spans.tokens(&self.block)))
+            .all(|(column, token)| column.field.is_some_and(|f| f.name().as_bytes() == token));
+            if same {
+                counts.headers += 1;
+                return true;
+            }
+        }
+        let Some(layout) = Layout::from_header(self.spans.tokens(&self.block)) else {
+            return false;
+        };
+        counts.headers += 1;
+        self.use_layout(Arc::new(layout), counts);
+        true
+    }
+
+    fn use_layout(&mut self, layout: Arc<Layout>, counts: &mut Counts) {
+        layout.unknown().for_each(|name| counts.unknown(name));
+        if self.layouts.len() < MAX_LAYOUTS && !self.layouts.contains(&layout) {
+            self.layouts.push(Arc::clone(&layout));
+        }
+        self.plan = Some(RowPlan::new(layout));
+    }
+
+    /// The layout for rows that no header describes: the configured one, else the default one
+    /// that the row fits. Without headers, VPC and transit gateway rows may alternate.
+    #[cold]
+    fn layout_without_header(&self) -> Option<Arc<Layout>> {
+        if let Some(layout) = &self.configured {
+            return Some(Arc::clone(layout));
+        }
+        Layout::default_for_row(self.spans.tokens(&self.block))
+    }
+
+    #[inline(always)]
+    fn read_row(&mut self) -> Result<RowState, RowErrorKind> {
+        let found = self.spans.count;
+        let fits = |plan: &RowPlan| plan.types.len() == found;
+        if !self.plan.as_ref().is_some_and(fits) {
+            self.other_layout(found)?;
+        }
+        let Some(plan) = &self.plan else {
+            return Err(RowErrorKind::NoLayout);
+        };
+        self.plain_row =
+            self.plain_block || is_plain(self.block.get(self.start..self.end).unwrap_or_default());
+        if !self.plain_row
+            && std::str::from_utf8(self.block.get(self.start..self.end).unwrap_or_default())
+                .is_err()
+        {
+            return Err(RowErrorKind::NotUtf8);
+        }
+        self.cells.clear();
+        let block = self.block.as_slice();
+        for (place, (field_type, (start, end))) in
+            plan.types.iter().zip(&self.spans.spans).enumerate()
+        {
+            match Cell::read(*field_type, block, *start as usize, *end as usize) {
+                Some(cell) => self.cells.push(cell),
+                None => return self.without_data(place),
+            }
+        }
+        Ok(plan.state(&self.cells, block))
+    }
+
+    /// A row has a column that cannot be read. If it says NODATA or SKIPDATA, its columns mean
+    /// nothing (some writers put words into them) and it is counted as what it says.
+    #[cold]
+    fn without_data(&mut self, place: usize) -> Result<RowState, RowErrorKind> {
+        let Some(plan) = &self.plan else {
+            return Err(RowErrorKind::NoLayout);
+        };
+        let status = plan.status.and_then(|s| self.spans.spans.get(s));
+        let state = status
+            .and_then(|(start, end)| self.block.get(*start as usize..*end as usize))
+            .and_then(RowPlan::status);
+        state.ok_or_else(|| plan.value_error(place))
+    }
+
+    /// The row does not fit the layout in use: another may, if no header named this one.
+    #[cold]
+    fn other_layout(&mut self, found: usize) -> Result<(), RowErrorKind> {
+        let expected = match &self.plan {
+            Some(plan) if plan.layout.origin() != LayoutOrigin::Default => Some(plan.types.len()),
+            _ => None,
+        };
+        if expected.is_none()
+            && let Some(layout) = self.layout_without_header()
+        {
+            let mut unknown = Counts::default();
+            let columns = layout.columns().len();
+            self.use_layout(layout, &mut unknown);
+            if columns == found {
+                return Ok(());
+            }
+        }
+        let expected = expected.or(self.plan.as_ref().map(|plan| plan.types.len()));
+        match expected {
+            Some(expected) => Err(RowErrorKind::ColumnCount { expected, found }),
+            None => Err(RowErrorKind::NoLayout),
+        }
+    }
+}
