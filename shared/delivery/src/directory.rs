@@ -1,0 +1,99 @@
+//! Directories that stand for buckets: `<root>/<bucket>/<key>`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use telemetry::FailureClass;
+
+use crate::batch::Batch;
+use crate::destination::{DeliveryError, Destination};
+
+/// Where an object of a bucket stands below a root directory.
+///
+/// Keys are any text, paths are not: a part that is empty, `.` or `..` or holds a NUL or a
+/// backslash is percent-encoded, so that no key leaves the root and no two keys share a path.
+pub fn object_path(root: &Path, bucket: &str, key: &str) -> PathBuf {
+    let mut path = root.join(path_part(bucket));
+    path.extend(key.split('/').map(path_part));
+    path
+}
+
+fn path_part(part: &str) -> String {
+    match part {
+        "" => "%".to_owned(),
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        // A part that already looks encoded is left alone unless it is one of the above's codes.
+        "%" | "%2E" | "%2E%2E" => part.replace('%', "%25"),
+        _ => part.replace('\0', "%00").replace('\\', "%5C"),
+    }
+}
+
+/// Writes each batch to a file of its own, below a directory.
+#[derive(Debug)]
+pub struct DirectoryDestination {
+    root: PathBuf,
+}
+
+impl DirectoryDestination {
+    /// Files are written below `root`, which is made when it is missing.
+    pub fn new(root: PathBuf) -> DirectoryDestination {
+        DirectoryDestination { root }
+    }
+}
+
+impl Destination for DirectoryDestination {
+    /// Writes beside the file and renames, so that a file is whole or not there, and a second
+    /// delivery replaces the first.
+    async fn deliver(&self, batch: &Batch) -> Result<(), DeliveryError> {
+        let name = batch.object_name();
+        let (bucket, key) = name.split_once('/').unwrap_or(("", &name));
+        let path = object_path(&self.root, bucket, key);
+        let bytes = batch.bytes.clone();
+        let written = tokio::task::spawn_blocking(move || write_whole(&path, &bytes)).await;
+        let error = match written {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(panicked) => io::Error::other(panicked),
+        };
+        Err(DeliveryError {
+            class: FailureClass::Config,
+            code: "directory".to_owned(),
+            destination: format!("file://{}", self.root.display()),
+            reason: format!("{name}: {error}; the directory must be writable and have room"),
+        })
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_leaves_the_root_and_keys_stay_apart() {
+        let root = Path::new("/buckets");
+        let keys = [
+            "a/b", "a//b", "/a/b", "../b", "./b", "%2E%2E/b", "%/b", "a\\b", "a/b/", ".", "..",
+            "%2E",
+        ];
+        let paths: Vec<PathBuf> = keys
+            .iter()
+            .map(|key| object_path(root, "logs", key))
+            .collect();
+        for (key, path) in keys.iter().zip(&paths) {
+            assert!(path.starts_with("/buckets/logs"), "{key}");
+            assert!(path.components().all(|c| c.as_os_str() != ".."), "{key}");
+            assert_eq!(paths.iter().filter(|p| *p == path).count(), 1, "{key}");
+        }
+        assert_eq!(object_path(root, "..", "x"), Path::new("/buckets/%2E%2E/x"));
+    }
+}

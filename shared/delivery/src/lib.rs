@@ -1,0 +1,19 @@
+//! Where records go.
+//!
+//! ```text
+//! Record ─▶ ndjson ─▶ batch ─▶ destination: stdout | directory | s3
+//! ```
+//!
+//! What is delivered (the encoding) and where to (the destination) are separate. A [`Batch`] has an
+//! identity derived from the object its records came from, so that delivering it again replaces
+//! the earlier attempt wherever the destination can.
+
+pub mod batch;
+pub mod destination;
+pub mod directory;
+pub mod ndjson;
+pub mod s3;
+mod stdout;
+
+pub use batch::{Batch, Batcher, Origin};
+pub use destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
