@@ -23,6 +23,7 @@ pub mod decode;
 pub mod failure;
 pub mod firewall;
 pub mod flow;
+pub mod generate;
 pub mod log;
 pub mod object_key;
 
