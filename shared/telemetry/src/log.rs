@@ -202,9 +202,12 @@ impl<'i> LogReader<'i> {
             Rows::Parquet(parquet) => Ok(parquet.step(&mut self.counts)?),
         };
         let step =
-            step.map_err(|(error, decoded)| decoded.explain(error, self.counts.bytes_decoded))?;
-        if step != Step::Record {
+            step.map_err(|(error, decoded)| decoded.explain(error, self.counts.bytes_decoded));
+        if !matches!(step, Ok(Step::Record)) {
             self.count_input();
+        }
+        let step = step?;
+        if step != Step::Record {
             self.check_readable(step == Step::End)?;
         }
         Ok(match (step, &self.rows) {

@@ -1,0 +1,169 @@
+//! The handler: an event in, an answer out.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use aws_config::SdkConfig;
+use delivery::AnyDestination;
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use crate::answer::{Answer, MessageOutcome, worst};
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::event::{self, Invocation, Message, ObjectRef, Request};
+use crate::failure::Failure;
+use crate::pipeline;
+use crate::report::{InvocationReport, ObjectReport};
+use crate::source::AnySource;
+
+/// What one invocation gave.
+#[derive(Debug)]
+pub struct Handled {
+    /// The answer.
+    pub answer: Answer,
+    /// What was done, summed up.
+    pub report: InvocationReport,
+    /// What was done, object by object, in the order they were done.
+    pub objects: Vec<ObjectReport>,
+}
+
+/// Forwards the objects that events name. Built once, used for every invocation.
+#[derive(Debug)]
+pub struct Forwarder {
+    config: Config,
+    source: AnySource,
+    destinations: Vec<AnyDestination>,
+}
+
+impl Forwarder {
+    /// A forwarder that reads from `source`. `aws` is what S3 destinations connect with.
+    pub fn new(config: Config, source: AnySource, aws: &SdkConfig) -> Forwarder {
+        let client = || aws_sdk_s3::Client::new(aws);
+        let destinations = config
+            .destinations
+            .iter()
+            .map(|url| AnyDestination::open(url, client))
+            .collect();
+        Forwarder {
+            config,
+            source,
+            destinations,
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Handles one event.
+    ///
+    /// An object that several messages name is forwarded once and answers for all of them.
+    pub async fn handle(&self, event: &Value, budget: &Budget) -> Handled {
+        self.handle_observed(event, budget, |_| ()).await
+    }
+
+    /// Handles one event, and tells of each object as it is done.
+    pub async fn handle_observed(
+        &self,
+        event: &Value,
+        budget: &Budget,
+        mut observe: impl FnMut(&ObjectReport),
+    ) -> Handled {
+        let Invocation { trigger, messages } = event::unwrap(event);
+        let mut report = InvocationReport::default();
+        note_requests(&messages, &mut report);
+        let mut named: Vec<&ObjectRef> = Vec::new();
+        for object in messages.iter().flat_map(objects) {
+            if !named.contains(&object) {
+                named.push(object);
+            }
+        }
+        let forwarding = named.iter().map(|object| async {
+            let started = Instant::now();
+            let outcome = pipeline::forward(
+                object,
+                &self.source,
+                &self.destinations,
+                &self.config.pipeline,
+                budget,
+            )
+            .await;
+            ObjectReport {
+                object: (*object).clone(),
+                outcome,
+                duration: started.elapsed(),
+            }
+        });
+        let mut forwarding =
+            futures_util::stream::iter(forwarding).buffer_unordered(self.config.concurrency);
+        let mut reports = Vec::with_capacity(named.len());
+        while let Some(object) = forwarding.next().await {
+            object.log();
+            report.add(&object.outcome);
+            observe(&object);
+            reports.push(object);
+        }
+        let failures: HashMap<&ObjectRef, &Failure> = reports
+            .iter()
+            .filter_map(|r| Some((&r.object, r.outcome.failure.as_ref()?)))
+            .collect();
+        let outcomes: Vec<MessageOutcome> = messages
+            .iter()
+            .map(|message| message_outcome(message, &failures))
+            .collect();
+        let answer = Answer::new(trigger, &outcomes);
+        Handled {
+            answer,
+            report,
+            objects: reports,
+        }
+    }
+}
+
+fn objects(message: &Message) -> impl Iterator<Item = &ObjectRef> {
+    message.requests.iter().filter_map(|request| match request {
+        Request::Object(object) => Some(object),
+        _ => None,
+    })
+}
+
+/// Counts and logs what asks for nothing and what cannot be understood.
+fn note_requests(messages: &[Message], report: &mut InvocationReport) {
+    for message in messages {
+        let message_id = message.id.as_deref().unwrap_or_default();
+        for request in &message.requests {
+            match request {
+                Request::Object(_) => {}
+                Request::Ignored(reason) => {
+                    report.ignored += 1;
+                    tracing::info!(message_id, reason, "nothing to forward");
+                }
+                Request::Malformed(reason) => {
+                    report.malformed_messages += 1;
+                    tracing::error!(
+                        message_id,
+                        reason,
+                        error_type = Failure::event(reason).error_type(),
+                        "message cannot be processed"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn message_outcome(message: &Message, failures: &HashMap<&ObjectRef, &Failure>) -> MessageOutcome {
+    let malformed: Vec<Failure> = (message.requests.iter())
+        .filter_map(|request| match request {
+            Request::Malformed(reason) => Some(Failure::event(reason)),
+            _ => None,
+        })
+        .collect();
+    let failed = objects(message).filter_map(|object| failures.get(object).copied());
+    MessageOutcome {
+        id: message.id.clone(),
+        failure: worst(failed.chain(&malformed)).cloned(),
+    }
+}

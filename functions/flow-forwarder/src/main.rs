@@ -1,0 +1,64 @@
+//! The forwarder as a Lambda function.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_config::BehaviorVersion;
+use flow_forwarder::source::{AnySource, S3Source};
+use flow_forwarder::{Budget, Config, Failure, Forwarder};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let config = match Config::from_lookup(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(error_type = "Config.Environment", %error, "the function cannot start");
+            return Err(error.into());
+        }
+    };
+    let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .load()
+        .await;
+    let forwarder = Forwarder::new(config, AnySource::S3(S3Source::new(aws.clone())), &aws);
+    let forwarder = &forwarder;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        invoke(forwarder, event)
+    }))
+    .await
+}
+
+async fn invoke(forwarder: &Forwarder, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    let started = Instant::now();
+    let remaining = event
+        .context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    let budget = Budget::new(remaining, forwarder.config().deadline_reserve);
+    let handled = forwarder.handle(&event.payload, &budget).await;
+    let function = &event.context.env_config.function_name;
+    let namespace = &forwarder.config().metrics_namespace;
+    println!(
+        "{}",
+        handled
+            .report
+            .metrics(namespace, function, unix_ms(), started.elapsed())
+    );
+    handled.answer.into_json().map_err(diagnostic)
+}
+
+fn diagnostic(failure: Failure) -> Diagnostic {
+    Diagnostic {
+        error_type: failure.error_type(),
+        error_message: failure.message,
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    since_epoch.as_millis() as u64
+}

@@ -1,0 +1,271 @@
+//! What the function says of itself: one log line per object, one metrics record per invocation.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use telemetry::{Counts, FailureClass, RowErrorKind};
+
+use crate::event::ObjectRef;
+use crate::pipeline::ObjectOutcome;
+
+/// A forwarded or failed object, with all that is said of it.
+#[derive(Debug, Clone)]
+pub struct ObjectReport {
+    /// The object.
+    pub object: ObjectRef,
+    /// What became of it.
+    pub outcome: ObjectOutcome,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl ObjectReport {
+    /// Writes the object's log line. Keys and counts only: no row, no address, no credential.
+    pub fn log(&self) {
+        let ObjectOutcome {
+            counts,
+            format,
+            shortfalls,
+            batches,
+            bytes_out,
+            failure,
+        } = &self.outcome;
+        let skipped: Map<String, Value> = counts
+            .malformed_by_reason()
+            .map(|(reason, n)| (reason.to_owned(), n.into()))
+            .collect();
+        let skipped = Value::Object(skipped).to_string();
+        let examples: Vec<String> = counts.examples.iter().map(ToString::to_string).collect();
+        let examples = Value::from(examples).to_string();
+        macro_rules! line {
+            ($level:ident, $message:literal $(, $field:ident = $value:expr)*) => {
+                tracing::$level!(
+                    bucket = self.object.bucket,
+                    key = self.object.key,
+                    format = format.map_or("unknown", |f| f.label()),
+                    rows = counts.rows,
+                    records = counts.records,
+                    no_data = counts.no_data,
+                    skip_data = counts.skip_data,
+                    malformed = counts.malformed(),
+                    skipped,
+                    examples,
+                    unknown_columns = counts.unknown_columns.join(" "),
+                    shortfall = shortfalls.join("; "),
+                    bytes_in = counts.bytes_in,
+                    bytes_decoded = counts.bytes_decoded,
+                    bytes_out,
+                    batches,
+                    newest_epoch_s = counts.newest,
+                    duration_ms = self.duration.as_millis() as u64,
+                    $($field = $value,)*
+                    $message
+                )
+            };
+        }
+        match failure {
+            None if counts.malformed() > 0 => {
+                line!(warn, "object forwarded, malformed rows were skipped")
+            }
+            None => line!(info, "object forwarded"),
+            Some(failure) => line!(
+                error,
+                "object not forwarded",
+                error_type = failure.error_type(),
+                error = failure.message
+            ),
+        }
+    }
+}
+
+/// What an invocation did, summed up.
+#[derive(Debug, Clone, Default)]
+pub struct InvocationReport {
+    /// Objects done.
+    pub objects: u64,
+    /// Objects not done, by class of failure: retry, poison, config.
+    pub failed: [u64; 3],
+    /// Parts of the event that asked for nothing.
+    pub ignored: u64,
+    /// Messages that were no event.
+    pub malformed_messages: u64,
+    /// What was read.
+    pub counts: Counts,
+    /// Bytes confirmed by every destination.
+    pub bytes_out: u64,
+    /// Batches confirmed by every destination.
+    pub batches: u64,
+}
+
+/// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
+const METRICS: &[(&str, &str)] = &[
+    ("ObjectsForwarded", "Count"),
+    ("ObjectsRetried", "Count"),
+    ("ObjectsPoisoned", "Count"),
+    ("ObjectsMisconfigured", "Count"),
+    ("MessagesMalformed", "Count"),
+    ("EventsIgnored", "Count"),
+    ("RowsRead", "Count"),
+    ("RecordsForwarded", "Count"),
+    ("RowsNoData", "Count"),
+    ("RowsSkipData", "Count"),
+    ("RowsMalformed", "Count"),
+    ("BytesIn", "Bytes"),
+    ("BytesDecoded", "Bytes"),
+    ("BytesOut", "Bytes"),
+    ("BatchesDelivered", "Count"),
+    ("Lag", "Seconds"),
+    ("Duration", "Milliseconds"),
+];
+
+impl InvocationReport {
+    /// Adds one object.
+    pub fn add(&mut self, outcome: &ObjectOutcome) {
+        match &outcome.failure {
+            None => self.objects += 1,
+            Some(failure) => self.failed[failure.class as usize] += 1,
+        }
+        self.counts.add(&outcome.counts);
+        self.bytes_out += outcome.bytes_out;
+        self.batches += outcome.batches;
+    }
+
+    /// Objects not done for a reason of this class.
+    pub fn failed(&self, class: FailureClass) -> u64 {
+        self.failed[class as usize]
+    }
+
+    /// The invocation's record in CloudWatch's embedded metric format, one line of JSON.
+    ///
+    /// `now_ms` is Unix time in milliseconds. `Lag` is how far the newest record lies behind it,
+    /// and left out when there was none.
+    pub fn metrics(
+        &self,
+        namespace: &str,
+        function: &str,
+        now_ms: u64,
+        duration: Duration,
+    ) -> String {
+        let Counts {
+            rows,
+            records,
+            no_data,
+            skip_data,
+            bytes_in,
+            bytes_decoded,
+            newest,
+            ..
+        } = &self.counts;
+        let lag = newest.map(|newest| (now_ms / 1000).saturating_sub(newest));
+        let values = [
+            Some(self.objects),
+            Some(self.failed(FailureClass::Retry)),
+            Some(self.failed(FailureClass::Poison)),
+            Some(self.failed(FailureClass::Config)),
+            Some(self.malformed_messages),
+            Some(self.ignored),
+            Some(*rows),
+            Some(*records),
+            Some(*no_data),
+            Some(*skip_data),
+            Some(self.counts.malformed()),
+            Some(*bytes_in),
+            Some(*bytes_decoded),
+            Some(self.bytes_out),
+            Some(self.batches),
+            lag,
+            Some(duration.as_millis() as u64),
+        ];
+        let measured = || {
+            METRICS
+                .iter()
+                .zip(values)
+                .filter_map(|(metric, value)| Some((metric, value?)))
+        };
+        let definitions: Vec<Value> = measured()
+            .map(|((name, unit), _)| json!({"Name": name, "Unit": unit}))
+            .collect();
+        let mut record = json!({
+            "_aws": {
+                "Timestamp": now_ms,
+                "CloudWatchMetrics": [{
+                    "Namespace": namespace,
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": definitions,
+                }],
+            },
+            "FunctionName": function,
+        });
+        for ((name, _), value) in measured() {
+            record[*name] = value.into();
+        }
+        // Reasons are searchable properties, not metrics: each metric costs money.
+        for label in RowErrorKind::LABELS {
+            let count = self
+                .counts
+                .malformed_by_reason()
+                .find(|(reason, _)| reason == label);
+            if let Some((_, count)) = count {
+                record[format!("malformed_{label}")] = count.into();
+            }
+        }
+        record.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+
+    #[test]
+    fn the_metrics_record_is_valid_embedded_metric_format() {
+        let mut report = InvocationReport::default();
+        let mut counts = Counts::default();
+        (counts.rows, counts.records, counts.no_data) = (10, 8, 2);
+        counts.newest = Some(1_795_190_400);
+        report.add(&ObjectOutcome {
+            counts,
+            bytes_out: 500,
+            batches: 1,
+            ..ObjectOutcome::default()
+        });
+        report.add(&ObjectOutcome {
+            failure: Some(Failure::event("x")),
+            ..ObjectOutcome::default()
+        });
+        let line = report.metrics(
+            "CloudExport",
+            "fwd",
+            1_795_190_460_000,
+            Duration::from_millis(12),
+        );
+        let record: Value = serde_json::from_str(&line).unwrap();
+        let directive = &record["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "CloudExport");
+        for dimension in directive["Dimensions"][0].as_array().unwrap() {
+            assert!(record[dimension.as_str().unwrap()].is_string());
+        }
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert!(
+                record[metric["Name"].as_str().unwrap()].is_u64(),
+                "{metric}"
+            );
+        }
+        assert_eq!(
+            (
+                &record["Lag"],
+                &record["ObjectsForwarded"],
+                &record["ObjectsPoisoned"]
+            ),
+            (&json!(60), &json!(1), &json!(1))
+        );
+        assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn lag_is_left_out_when_nothing_was_read() {
+        let line = InvocationReport::default().metrics("n", "f", 0, Duration::ZERO);
+        assert!(!line.contains("Lag"));
+    }
+}

@@ -1,0 +1,236 @@
+//! Where objects are read from: S3, or a directory that stands for its buckets.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use delivery::directory::object_path;
+use delivery::s3::S3Call;
+use telemetry::FailureClass;
+
+use crate::event::ObjectRef;
+use crate::failure::Failure;
+
+/// Opens objects for reading.
+pub trait ObjectSource {
+    /// Opens an object.
+    ///
+    /// # Errors
+    /// A failure says whether the object is missing, may not be read, or could not be reached.
+    fn open(&self, object: &ObjectRef) -> impl Future<Output = Result<OpenObject, Failure>> + Send;
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct OpenObject {
+    /// The key under which it was found.
+    pub key: String,
+    /// Version id or ETag of what is being read.
+    pub revision: String,
+    /// Size in bytes, as it is stored.
+    pub size: Option<u64>,
+    /// The content.
+    pub body: Body,
+}
+
+/// The content of an object.
+pub enum Body {
+    /// Chunks that arrive over the network.
+    Stream(ByteStream),
+    /// A file, or anything else that blocks while it is read.
+    Blocking(Box<dyn Read + Send>),
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Body::Stream(_) => "Stream",
+            Body::Blocking(_) => "Blocking",
+        })
+    }
+}
+
+/// Any of the sources.
+#[derive(Debug)]
+pub enum AnySource {
+    /// Amazon S3.
+    S3(S3Source),
+    /// A directory.
+    Directory(DirectorySource),
+}
+
+impl ObjectSource for AnySource {
+    async fn open(&self, object: &ObjectRef) -> Result<OpenObject, Failure> {
+        match self {
+            AnySource::S3(source) => source.open(object).await,
+            AnySource::Directory(source) => source.open(object).await,
+        }
+    }
+}
+
+/// Reads from Amazon S3, each bucket in its own region.
+#[derive(Debug)]
+pub struct S3Source {
+    config: SdkConfig,
+    client: Client,
+    /// Clients for regions other than the configured one.
+    elsewhere: Mutex<HashMap<String, Client>>,
+}
+
+impl S3Source {
+    /// A source with these credentials, endpoint and region.
+    pub fn new(config: SdkConfig) -> S3Source {
+        S3Source {
+            client: Client::new(&config),
+            config,
+            elsewhere: Mutex::default(),
+        }
+    }
+
+    fn client(&self, region: Option<&str>) -> Client {
+        let own = self.config.region().map(Region::as_ref);
+        let Some(region) = region.filter(|region| Some(*region) != own) else {
+            return self.client.clone();
+        };
+        let mut elsewhere = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let client = elsewhere.entry(region.to_owned()).or_insert_with(|| {
+            let config = self
+                .config
+                .to_builder()
+                .region(Region::new(region.to_owned()))
+                .build();
+            Client::new(&config)
+        });
+        client.clone()
+    }
+
+    async fn get(&self, object: &ObjectRef, key: &str) -> Result<OpenObject, Failure> {
+        let client = self.client(object.region.as_deref());
+        let get = client
+            .get_object()
+            .bucket(&object.bucket)
+            .key(key)
+            .set_version_id(object.version.clone());
+        let call = S3Call {
+            action: if object.version.is_some() {
+                "s3:GetObjectVersion"
+            } else {
+                "s3:GetObject"
+            },
+            kms_action: "kms:Decrypt",
+            bucket: &object.bucket,
+            key,
+        };
+        let answer = get
+            .send()
+            .await
+            .map_err(|error| Failure::from(call.failure(&error)))?;
+        let revision = answer
+            .version_id
+            .or(answer.e_tag)
+            .or_else(|| object.etag.clone());
+        Ok(OpenObject {
+            key: key.to_owned(),
+            revision: revision.unwrap_or_default(),
+            size: answer
+                .content_length
+                .and_then(|length| u64::try_from(length).ok()),
+            body: Body::Stream(answer.body),
+        })
+    }
+}
+
+impl ObjectSource for S3Source {
+    async fn open(&self, object: &ObjectRef) -> Result<OpenObject, Failure> {
+        let first = self.get(object, &object.key).await;
+        match (&first, &object.other_key) {
+            (Err(failure), Some(other)) if failure.code == "Source.NoSuchKey" => {
+                // The failure to report is the one of the key that the event named.
+                self.get(object, other).await.or(first)
+            }
+            _ => first,
+        }
+    }
+}
+
+/// Reads from a directory: `<root>/<bucket>/<key>`.
+#[derive(Debug)]
+pub struct DirectorySource {
+    root: PathBuf,
+}
+
+impl DirectorySource {
+    /// A source below `root`.
+    pub fn new(root: PathBuf) -> DirectorySource {
+        DirectorySource { root }
+    }
+
+    fn open_file(&self, bucket: &str, key: &str) -> io::Result<OpenObject> {
+        let file = File::open(object_path(&self.root, bucket, key))?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        Ok(OpenObject {
+            key: key.to_owned(),
+            // Files have no ETag; the size tells most changes and is the same on every machine.
+            revision: format!("{} bytes", metadata.len()),
+            size: Some(metadata.len()),
+            body: Body::Blocking(Box::new(file)),
+        })
+    }
+}
+
+impl ObjectSource for DirectorySource {
+    async fn open(&self, object: &ObjectRef) -> Result<OpenObject, Failure> {
+        let ObjectRef { bucket, key, .. } = object;
+        let opened = self
+            .open_file(bucket, key)
+            .or_else(|error| match &object.other_key {
+                Some(other) if error.kind() == io::ErrorKind::NotFound => {
+                    self.open_file(bucket, other).map_err(|_| error)
+                }
+                _ => Err(error),
+            });
+        opened.map_err(|error| {
+            let bucket_exists = self.root.join(bucket).is_dir();
+            let (class, code, advice) = match error.kind() {
+                io::ErrorKind::NotFound if bucket_exists => (
+                    FailureClass::Poison,
+                    "NoSuchKey",
+                    "the object does not exist".to_owned(),
+                ),
+                io::ErrorKind::NotFound => (
+                    FailureClass::Config,
+                    "NoSuchBucket",
+                    format!(
+                        "there is no directory {} to stand for the bucket",
+                        self.root.join(bucket).display()
+                    ),
+                ),
+                io::ErrorKind::PermissionDenied => (
+                    FailureClass::Config,
+                    "AccessDenied",
+                    "the file may not be read by this user".to_owned(),
+                ),
+                _ => (FailureClass::Retry, "Io", error.to_string()),
+            };
+            Failure {
+                class,
+                code: format!("Source.{code}"),
+                message: format!(
+                    "{bucket}/{key} in {} cannot be read: {advice}",
+                    self.root.display()
+                ),
+            }
+        })
+    }
+}
