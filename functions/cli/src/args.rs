@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use telemetry::generate::LogFormat;
+
+/// Reads AWS flow and firewall logs, and forwards them as typed records.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Try it on the shipped samples, from the project's root:\n  \
+        cloud-export run events/s3-everything.json\n  \
+        cloud-export parse samples/flow-logs-use1/AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/*.gz\n\n\
+        Exit codes: 0 all done, 1 some objects or files failed, 2 the command line or the configuration cannot be used."
+)]
+pub struct Arguments {
+    /// Also write the log lines that the Lambda function writes, to standard error.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Handle an event as the Lambda function would, on this machine.
+    Run(RunArguments),
+    /// Read log files, and write their records as NDJSON.
+    Parse(ParseArguments),
+    /// Make a log: realistic rows, the same for the same arguments.
+    Generate(GenerateArguments),
+}
+
+/// `cloud-export run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The event may have any shape that the function accepts: an S3 notification, plain or through SNS, SQS \
+or both; EventBridge \"Object Created\"; {\"backfill\": {\"objects\": [{\"bucket\": …, \"key\": …}]}}. See events/ for one of each.
+
+Without --aws, a directory stands for the buckets: the object KEY of bucket BUCKET is the file DIR/BUCKET/KEY.
+
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
+
+Examples:
+  cloud-export run events/s3-put.json
+  cloud-export run events/sqs-batch-partial.json --destination file:///tmp/records
+  cloud-export run my-event.json --aws --destination s3://records-use1/flows")]
+pub struct RunArguments {
+    /// File with the event as JSON; - for standard input.
+    #[arg(value_name = "EVENT")]
+    pub event: PathBuf,
+    /// Directory that stands for the buckets.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "samples",
+        conflicts_with = "aws"
+    )]
+    pub buckets: PathBuf,
+    /// Read from Amazon S3 with this machine's credentials, instead of a directory.
+    #[arg(long)]
+    pub aws: bool,
+    /// Where records go: stdout:, file:///dir or s3://bucket/prefix. May be given several times
+    /// [default: stdout:].
+    #[arg(long, value_name = "URL")]
+    pub destination: Vec<String>,
+    /// Format of text logs without a header line, such as '${version} ${srcaddr} ${dstaddr}'.
+    #[arg(long, value_name = "FIELDS")]
+    pub format: Option<String>,
+}
+
+/// `cloud-export parse`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads VPC and Transit Gateway flow logs (text and Parquet) and Network Firewall logs (JSON), plain or \
+compressed with gzip or zstd; the content tells which. Records go to standard output, one JSON object a \
+line; the summary goes to standard error, so that the command works in a pipe.
+
+Examples:
+  cloud-export parse flow.log.gz | jq 'select(.action == \"REJECT\")'
+  aws s3 cp s3://logs/AWSLogs/…/x.log.gz - | cloud-export parse > records.ndjson
+  cloud-export parse --format '${version} ${srcaddr} ${dstaddr} ${bytes}' headerless.log")]
+pub struct ParseArguments {
+    /// Log files; - or none for standard input.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Format of text logs without a header line, such as '${version} ${srcaddr} ${dstaddr}'.
+    #[arg(long, value_name = "FIELDS")]
+    pub format: Option<String>,
+    /// Most bytes a file may have once decompressed.
+    #[arg(long, value_name = "BYTES", value_parser = size, default_value = "4GiB")]
+    pub max_decoded: u64,
+    /// Do not write the summary.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `cloud-export generate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cloud-export generate --rows 1000 vpc-v2
+  cloud-export generate --bytes 75MB --output flow.log.gz vpc-v5
+  cloud-export generate --rows 100000 --encoding gzip firewall-flow | cloud-export parse > records.ndjson")]
+pub struct GenerateArguments {
+    /// Which log.
+    #[arg(value_name = "LOG", value_parser = log_format)]
+    pub log: LogFormat,
+    /// How many rows, headers not counted.
+    #[arg(long, required_unless_present = "bytes")]
+    pub rows: Option<u64>,
+    /// How many bytes the output may have, compressed if it is; with --rows, whichever comes first.
+    #[arg(long, value_parser = size)]
+    pub bytes: Option<u64>,
+    /// Another seed gives other rows.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Unix time of the first row, in seconds.
+    #[arg(long, default_value_t = 1_795_190_400)]
+    pub start: u64,
+    /// Encoding of the output [default: by the output's name, else plain].
+    #[arg(long)]
+    pub encoding: Option<Encoding>,
+    /// File to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a generated log is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Encoding {
+    /// As text.
+    Plain,
+    /// As AWS does.
+    Gzip,
+    /// With Zstandard.
+    Zstd,
+}
+
+fn log_format(name: &str) -> Result<LogFormat, String> {
+    LogFormat::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = LogFormat::ALL.iter().map(|format| format.name()).collect();
+        format!("the logs are {}", names.join(", "))
+    })
+}
+
+/// Bytes with an optional unit: `75MB`, `256KiB`, `1000`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("write bytes as 1000, 75MB or 256KiB".to_owned()),
+    };
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write bytes as 1000, 75MB or 256KiB".to_owned())?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "that is too many bytes".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(
+            (size("75MB"), size("4GiB"), size("12")),
+            (Ok(75_000_000), Ok(4 << 30), Ok(12))
+        );
+        for text in [
+            "",
+            "MB",
+            "1.5MB",
+            "7X",
+            "99999999999999999999",
+            "18446744073709551615KB",
+        ] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

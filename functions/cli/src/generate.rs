@@ -1,0 +1,118 @@
+//! `cloud-export generate`: realistic logs of any size.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use telemetry::generate::Generator;
+
+use crate::Stop;
+use crate::args::{Encoding, GenerateArguments};
+
+/// Rows are gathered up to this many bytes before they are compressed and counted.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Writes a log.
+pub fn generate(arguments: &GenerateArguments) -> Result<(), Stop> {
+    let name = arguments
+        .output
+        .as_deref()
+        .map_or("standard output".to_owned(), |path| {
+            path.display().to_string()
+        });
+    match write(arguments) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Stop::Failed(format!(
+            "{name} could not be written: {error}"
+        ))),
+    }
+}
+
+fn write(arguments: &GenerateArguments) -> io::Result<()> {
+    let output: Box<dyn Write> = match &arguments.output {
+        Some(path) => Box::new(File::create(path)?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let output = Counted {
+        output: BufWriter::new(output),
+        written: 0,
+    };
+    let encoding = arguments
+        .encoding
+        .or_else(|| by_name(arguments.output.as_deref()?));
+    match encoding.unwrap_or(Encoding::Plain) {
+        Encoding::Plain => write_rows(arguments, output, |output| output.written)?
+            .output
+            .flush(),
+        Encoding::Gzip => {
+            let encoder = GzEncoder::new(output, Compression::default());
+            write_rows(arguments, encoder, |encoder| encoder.get_ref().written)?
+                .finish()?
+                .output
+                .flush()
+        }
+        Encoding::Zstd => {
+            let encoder = zstd::Encoder::new(output, 0)?;
+            write_rows(arguments, encoder, |encoder| encoder.get_ref().written)?
+                .finish()?
+                .output
+                .flush()
+        }
+    }
+}
+
+/// Writes rows until there are enough of them, or enough bytes have come out behind the encoder.
+fn write_rows<W: Write>(
+    arguments: &GenerateArguments,
+    mut output: W,
+    written: impl Fn(&W) -> u64,
+) -> io::Result<W> {
+    let mut generator = Generator::new(arguments.log, arguments.seed, arguments.start);
+    let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
+    if let Some(header) = generator.header() {
+        writeln!(block, "{header}")?;
+    }
+    let rows = arguments.rows.unwrap_or(u64::MAX);
+    let bytes = arguments.bytes.unwrap_or(u64::MAX);
+    let mut made = 0;
+    while made < rows && written(&output) < bytes {
+        while made < rows && block.len() < BLOCK_BYTES {
+            generator.row(&mut block);
+            made += 1;
+        }
+        output.write_all(&block)?;
+        block.clear();
+    }
+    output.write_all(&block)?;
+    Ok(output)
+}
+
+fn by_name(path: &Path) -> Option<Encoding> {
+    match path.extension().and_then(OsStr::to_str)? {
+        "gz" => Some(Encoding::Gzip),
+        "zst" => Some(Encoding::Zstd),
+        _ => None,
+    }
+}
+
+/// Counts what passes.
+struct Counted<W> {
+    output: W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}

@@ -1,0 +1,56 @@
+//! `cloud-export`: the forwarder on this machine, and what an operator asks for.
+
+mod args;
+mod generate;
+mod parse;
+mod progress;
+mod run;
+mod summary;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser;
+
+/// Some objects or files were not done.
+const SOME_FAILED: u8 = 1;
+
+/// The command line or the configuration cannot be used; `clap` exits with the same.
+const USAGE: u8 = 2;
+
+/// Why a command stopped.
+enum Stop {
+    /// Some of the work failed, which the summary has told.
+    SomeFailed,
+    /// The command cannot be carried out as it was given.
+    Usage(String),
+    /// The command failed as a whole.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.verbose {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_env_filter("info")
+            .init();
+    }
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Parse(arguments) => parse::parse(&arguments),
+        Command::Generate(arguments) => generate::generate(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::SomeFailed) => ExitCode::from(SOME_FAILED),
+        Err(Stop::Failed(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(SOME_FAILED)
+        }
+        Err(Stop::Usage(message)) => {
+            eprintln!("error: {message}\n\nFor more information, try '--help'.");
+            ExitCode::from(USAGE)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The table at the end of a run.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use telemetry::Counts;
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// What one unit of work is called: `objects` or `files`.
+    pub unit: &'static str,
+    /// Units done.
+    pub done: u64,
+    /// Units that failed: their name, and why.
+    pub failed: Vec<(String, String)>,
+    /// What was read.
+    pub counts: Counts,
+    /// Bytes of records written.
+    pub bytes_out: u64,
+    /// What the logs' formats lack, each once.
+    pub shortfalls: Vec<String>,
+    /// Other remarks.
+    pub remarks: Vec<String>,
+}
+
+impl Summary {
+    /// Notes what a log's format lacks, once.
+    pub fn shortfall(&mut self, text: &str) {
+        if !self.shortfalls.iter().any(|known| known == text) {
+            self.shortfalls.push(text.to_owned());
+        }
+    }
+
+    /// The table. `elapsed` is the time the work took, `peak` the most memory it held in bytes, as
+    /// far as that is known.
+    pub fn table(&self, elapsed: Duration, peak: Option<u64>) -> String {
+        let counts = &self.counts;
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+        row(self.unit, grouped(self.done));
+        if !self.failed.is_empty() {
+            row(
+                &format!("{} failed", self.unit),
+                grouped(self.failed.len() as u64),
+            );
+        }
+        row("rows read", grouped(counts.rows));
+        row("records", grouped(counts.records));
+        row("NODATA rows", grouped(counts.no_data));
+        row("SKIPDATA rows", grouped(counts.skip_data));
+        row("malformed rows", grouped(counts.malformed()));
+        for (reason, count) in counts.malformed_by_reason() {
+            row(&format!("  {}", reason.replace('_', " ")), grouped(count));
+        }
+        row("header lines", grouped(counts.headers));
+        row("bytes in", grouped(counts.bytes_in));
+        row("bytes decoded", grouped(counts.bytes_decoded));
+        row("bytes out", grouped(self.bytes_out));
+        let seconds = elapsed.as_secs_f64().max(1e-6);
+        let rate = |amount: u64| amount as f64 / seconds;
+        row("time", format!("{seconds:.3} s"));
+        row(
+            "throughput",
+            format!(
+                "{} rows/s, {:.1} MB/s decoded",
+                grouped(rate(counts.rows) as u64),
+                rate(counts.bytes_decoded) / 1e6
+            ),
+        );
+        if let Some(peak) = peak {
+            row(
+                "peak memory",
+                format!("{:.1} MiB", peak as f64 / f64::from(1 << 20)),
+            );
+        }
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let mut line = |line: String| _ = writeln!(text, "{line}");
+        for (name, value) in &rows {
+            line(format!("{name:width$}  {value}"));
+        }
+        for example in &counts.examples {
+            line(format!("skipped: {example}"));
+        }
+        if !counts.unknown_columns.is_empty() {
+            line(format!(
+                "unknown columns, kept by name: {}",
+                counts.unknown_columns.join(" ")
+            ));
+        }
+        for remark in self.shortfalls.iter().chain(&self.remarks) {
+            line(format!("note: {remark}"));
+        }
+        for (name, reason) in &self.failed {
+            line(format!("failed: {name}: {reason}"));
+        }
+        text
+    }
+}
+
+/// The most memory this process held, in bytes; Linux only.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// A number with its thousands apart: `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_thousands_apart() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [grouped(0), grouped(999), grouped(1000), grouped(1_234_567)]
+                .map(|s| s)
+                .each_ref()
+                .map(String::as_str)
+        );
+    }
+}
