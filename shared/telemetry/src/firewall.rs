@@ -233,15 +233,16 @@ fn timestamp(text: &str) -> Option<Timestamp> {
 
 /// Unix seconds from a number, a string of digits, or an RFC 3339 time.
 fn epoch_seconds(value: &Value) -> Option<i64> {
-    let seconds = |n: &Number| n.as_i64().or_else(|| n.as_f64().map(|f| f as i64));
-    match value {
-        Value::Number(number) => seconds(number).filter(|s| *s >= 0),
+    let number = |n: &Number| n.as_i64().or_else(|| n.as_f64().map(|f| f as i64));
+    let seconds = match value {
+        Value::Number(value) => number(value),
         Value::String(text) => text
             .parse()
             .ok()
             .or_else(|| timestamp(text).map(|t| t.as_second())),
         _ => None,
-    }
+    };
+    seconds.filter(|s| *s >= 0)
 }
 
 /// Reads a firewall log, entry by entry. Entries are lines; one that is spread over several lines,
@@ -303,7 +304,11 @@ impl<R: BufRead> FirewallReader<R> {
         loop {
             let more = self.next_line(counts)?;
             if self.row.len() > MAX_LINE {
-                self.skip_line(counts)?;
+                // The line may be here to its end already; the next one is not part of it.
+                if self.row.last() != Some(&b'\n') {
+                    self.skip_line(counts)?;
+                }
+                self.row.clear();
                 return Ok(self.malformed(RowErrorKind::TooLong { limit: MAX_LINE }, counts));
             }
             if self.row.trim_ascii().is_empty() {
@@ -385,9 +390,11 @@ impl<R: BufRead> FirewallReader<R> {
 
     /// Reads on to the end of a line that is too long to be held.
     fn skip_line(&mut self, counts: &mut Counts) -> io::Result<()> {
-        self.row.clear();
         loop {
-            let buffer = self.input.fill_buf()?;
+            let buffer = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                buffer => buffer?,
+            };
             let feed = buffer.iter().position(|b| *b == b'\n');
             let used = feed.map_or(buffer.len(), |at| at + 1);
             self.input.consume(used);

@@ -31,10 +31,11 @@ pub struct Column {
 
 impl Column {
     fn new(name: &str) -> Column {
-        let field = Field::from_name(name);
+        // By the delivered name: `pkt-src_aws-service` would be delivered as a known field's.
+        let name = name.replace('-', "_");
         Column {
-            field,
-            name: name.replace('-', "_").into(),
+            field: Field::from_name(&name),
+            name: name.into(),
         }
     }
 
