@@ -5,9 +5,12 @@
 //! third of exact copies of the few bytes a field has; what a piece holds too much, the next one
 //! overwrites.
 
-use std::io::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use serde_json::Value;
+use telemetry::flow::field::FieldType;
+use telemetry::flow::layout::Column;
 use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
 
 /// The file extension of this encoding.
@@ -28,28 +31,43 @@ pub struct NdjsonEncoder {
     /// Written up to `written`; the bytes behind it are room.
     buffer: Vec<u8>,
     written: usize,
-    columns: Vec<ColumnName>,
-    layout: Option<Layout>,
+    columns: Vec<ColumnText>,
+    layout: Option<Arc<Layout>>,
 }
 
-/// A column's name as it stands before a value, quotes and colon included.
+/// What stands around a column's values.
 #[derive(Debug, Clone)]
-struct ColumnName {
-    piece: [u8; PIECE],
-    /// Bytes of the piece in use; zero when the name is longer and stands in `long`.
-    len: usize,
-    long: Vec<u8>,
+struct ColumnText {
+    /// The quoted name, the colon, and for texts the opening quote.
+    before: [u8; PIECE],
+    before_len: usize,
+    /// For texts the closing quote, then the comma.
+    after: [u8; 2],
+    after_len: usize,
+    /// The quoted name and the colon, of any length.
+    name: Vec<u8>,
 }
 
-impl ColumnName {
-    fn new(name: &str) -> ColumnName {
-        let mut long = Vec::new();
-        write_string(&mut long, name);
-        long.push(b':');
-        let mut piece = [0; PIECE];
-        let len = if long.len() <= PIECE { long.len() } else { 0 };
-        piece[..len].copy_from_slice(&long[..len]);
-        ColumnName { piece, len, long }
+impl ColumnText {
+    fn new(column: &Column) -> ColumnText {
+        let mut name = Vec::new();
+        write_string(&mut name, &column.name);
+        name.push(b':');
+        let quoted = matches!(column.field_type(), FieldType::Address | FieldType::Text);
+        let mut text = name.clone();
+        text.extend(quoted.then_some(b'"'));
+        let mut before = [0; PIECE];
+        let before_len = text.len();
+        if let Some(piece) = before.get_mut(..before_len) {
+            piece.copy_from_slice(&text);
+        }
+        ColumnText {
+            before,
+            before_len,
+            after: if quoted { *b"\"," } else { *b",," },
+            after_len: 1 + usize::from(quoted),
+            name,
+        }
     }
 }
 
@@ -92,128 +110,124 @@ impl NdjsonEncoder {
     pub fn write(&mut self, record: &Record<'_>) {
         match record {
             Record::Flow(flow) => self.write_flow(flow),
-            Record::Firewall(entry) => self.write_exact(|out| {
+            Record::Firewall(entry) => {
+                self.buffer.truncate(self.written);
                 // Writing a JSON value to a vector does not fail.
-                drop(serde_json::to_writer(&mut *out, entry.entry()));
-                out.push(b'\n');
-            }),
+                drop(serde_json::to_writer(&mut self.buffer, entry.entry()));
+                self.buffer.push(b'\n');
+                self.written = self.buffer.len();
+            }
         }
     }
 
     #[inline]
     fn write_flow(&mut self, flow: &FlowRecord<'_>) {
-        if self.layout.as_ref() != Some(flow.layout()) {
-            self.columns = flow
-                .layout()
-                .columns()
-                .iter()
-                .map(|c| ColumnName::new(&c.name))
-                .collect();
-            self.layout = Some(flow.layout().clone());
+        let known = self
+            .layout
+            .as_ref()
+            .is_some_and(|layout| Arc::ptr_eq(layout, flow.layout()));
+        if !known {
+            self.use_layout(flow.layout());
         }
         self.reserve(CELL_ROOM);
         self.buffer[self.written] = b'{';
         let start = self.written + 1;
-        self.written = start;
-        let plain = flow.is_plain();
-        let text = flow.buffer();
-        for (column, cell) in self.columns.iter().zip(flow.cells()) {
-            if let Some(written) =
-                fast_cell(&mut self.buffer, self.written, column, cell, text, plain)
+        let mut at = start;
+        let (plain, text) = (flow.is_plain(), flow.buffer());
+        for (index, cell) in flow.cells().iter().enumerate() {
+            let fast = plain && cell.is_verbatim();
+            let column = &self.columns[index];
+            match fast
+                .then(|| copy_cell(&mut self.buffer, at, column, cell, text))
+                .flatten()
             {
-                self.written = written;
-            } else if cell.datum != Datum::Absent {
-                self.buffer.truncate(self.written);
-                slow_cell(&mut self.buffer, column, cell, text, plain);
-                self.written = self.buffer.len();
+                Some(end) => at = end,
+                None if cell.is_absent() => {}
+                None => {
+                    self.written = at;
+                    self.write_cell(index, cell, text, plain);
+                    at = self.written;
+                }
             }
         }
+        self.written = at;
         self.reserve(2);
         // The last comma becomes the end of the object.
-        let end = self.written - usize::from(self.written > start);
+        let end = at - usize::from(at > start);
         self.buffer[end] = b'}';
         self.buffer[end + 1] = b'\n';
         self.written = end + 2;
+    }
+
+    #[cold]
+    fn use_layout(&mut self, layout: &Arc<Layout>) {
+        self.columns = layout.columns().iter().map(ColumnText::new).collect();
+        self.layout = Some(Arc::clone(layout));
     }
 
     /// Makes room for some bytes behind what is written.
     #[inline(always)]
     fn reserve(&mut self, bytes: usize) {
         if self.buffer.len() < self.written + bytes {
-            grow(&mut self.buffer, self.written + bytes);
+            self.grow(bytes);
         }
     }
 
-    fn write_exact(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.buffer.truncate(self.written);
-        write(&mut self.buffer);
-        self.written = self.buffer.len();
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        self.buffer
+            .reserve(self.written + bytes - self.buffer.len());
+        self.buffer.resize(self.buffer.capacity(), 0);
+    }
+
+    /// Writes a cell of any kind and length.
+    #[cold]
+    fn write_cell(&mut self, index: usize, cell: &Cell, buffer: &[u8], plain: bool) {
+        let text = cell.text(buffer);
+        let value = match cell.datum(buffer) {
+            Datum::Integer(value) => value.to_string(),
+            Datum::Address(IpAddr::V4(value)) => format!("\"{value}\""),
+            Datum::Address(IpAddr::V6(value)) => format!("\"{value}\""),
+            // The reader refuses rows that are not UTF-8, so nothing is replaced here.
+            Datum::Text if plain => format!("\"{}\"", String::from_utf8_lossy(text)),
+            Datum::Text => Value::from(String::from_utf8_lossy(text)).to_string(),
+            Datum::Absent => return,
+        };
+        for part in [
+            self.columns[index].name.clone().as_slice(),
+            value.as_bytes(),
+            b",",
+        ] {
+            self.reserve(part.len());
+            self.buffer[self.written..self.written + part.len()].copy_from_slice(part);
+            self.written += part.len();
+        }
+        self.reserve(CELL_ROOM);
     }
 }
 
-#[cold]
-fn grow(buffer: &mut Vec<u8>, bytes: usize) {
-    buffer.reserve(bytes.saturating_sub(buffer.len()));
-    buffer.resize(buffer.capacity(), 0);
-}
-
-/// Writes a cell whose name and text fit pieces; `None` when it is absent, needs formatting or an
-/// escape, or there is no room left.
+/// Copies a cell whose name and text fit pieces and whose text needs no change; returns where it
+/// ends. `None` when something does not fit.
 #[inline(always)]
-fn fast_cell(
+fn copy_cell(
     out: &mut [u8],
     at: usize,
-    column: &ColumnName,
+    column: &ColumnText,
     cell: &Cell,
     text: &[u8],
-    plain: bool,
 ) -> Option<usize> {
     let span = cell.span();
     let len = span.len();
-    if !cell.verbatim | (len > PIECE) | (column.len == 0) {
+    if len > PIECE || column.before_len > PIECE {
         return None;
     }
     let room: &mut [u8; CELL_ROOM] = out.get_mut(at..)?.first_chunk_mut()?;
     let piece: &[u8; PIECE] = text.get(span.start..)?.first_chunk()?;
-    let quoted = match cell.datum {
-        Datum::Integer(_) => false,
-        Datum::Address(_) => true,
-        Datum::Text if plain => true,
-        _ => return None,
-    };
-    *room.first_chunk_mut::<PIECE>()? = column.piece;
-    let mut end = column.len;
-    *room.get_mut(end)? = b'"';
-    end += usize::from(quoted);
-    *room.get_mut(end..)?.first_chunk_mut::<PIECE>()? = *piece;
-    end += len;
-    *room.get_mut(end..)?.first_chunk_mut::<2>()? = if quoted { *b"\"," } else { *b",," };
-    Some(at + end + 1 + usize::from(quoted))
-}
-
-#[cold]
-fn slow_cell(out: &mut Vec<u8>, column: &ColumnName, cell: &Cell, text: &[u8], plain: bool) {
-    out.extend_from_slice(&column.long);
-    let written = match cell.datum {
-        Datum::Integer(value) => write!(out, "{value}"),
-        Datum::Address(IpAddr::V4(value)) => write!(out, "\"{value}\""),
-        Datum::Address(IpAddr::V6(value)) => write!(out, "\"{value}\""),
-        Datum::Text if plain => {
-            out.push(b'"');
-            out.extend_from_slice(cell.text(text));
-            out.push(b'"');
-            Ok(())
-        }
-        // The reader refuses rows that are not UTF-8, so nothing is replaced here.
-        Datum::Text => {
-            write_string(out, &String::from_utf8_lossy(cell.text(text)));
-            Ok(())
-        }
-        Datum::Absent => Ok(()),
-    };
-    // Writing to a vector does not fail.
-    drop(written);
-    out.push(b',');
+    *room.first_chunk_mut()? = column.before;
+    *room.get_mut(column.before_len..)?.first_chunk_mut()? = *piece;
+    let end = column.before_len + len;
+    *room.get_mut(end..)?.first_chunk_mut()? = column.after;
+    Some(at + end + column.after_len)
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {

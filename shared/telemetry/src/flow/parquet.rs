@@ -112,6 +112,7 @@ impl ParquetReader {
             .map(|(descriptor, column)| ColumnBatch::new(descriptor, column.field))
             .collect::<Result<_, _>>()?;
         Ok(ParquetReader {
+            cells: vec![Cell::ABSENT; layout.columns().len()],
             plan: RowPlan::new(layout),
             file,
             columns,
@@ -120,7 +121,6 @@ impl ParquetReader {
             batch: 0..0,
             text: Vec::new(),
             spans: Vec::new(),
-            cells: Vec::new(),
             plain: true,
             row: 0,
             error: RowError {
@@ -234,18 +234,18 @@ impl ParquetReader {
             return Err(RowErrorKind::NotUtf8);
         }
         self.plain = is_plain(&self.text) && self.text.iter().all(|b| *b >= b' ');
-        self.cells.clear();
-        for (place, (field_type, (start, end))) in
-            self.plan.types().iter().zip(&self.spans).enumerate()
-        {
-            match Cell::read(*field_type, &self.text, *start, *end) {
-                Some(cell) => self.cells.push(cell),
-                None => {
-                    let status = self.plan.status_place().and_then(|s| self.spans.get(s));
-                    let status = status.and_then(|(start, end)| self.text.get(*start..*end));
-                    let state = status.and_then(RowPlan::status);
-                    return state.ok_or_else(|| self.plan.value_error(place));
-                }
+        let columns = self
+            .plan
+            .types()
+            .iter()
+            .zip(&self.spans)
+            .zip(&mut self.cells);
+        for (place, ((cell_type, (start, end)), cell)) in columns.enumerate() {
+            if !cell.read(cell_type, &self.text, *start, *end) {
+                let status = self.plan.status_place().and_then(|s| self.spans.get(s));
+                let status = status.and_then(|(start, end)| self.text.get(*start..*end));
+                let state = status.and_then(RowPlan::status);
+                return state.ok_or_else(|| self.plan.value_error(place));
             }
         }
         Ok(self.plan.state(&self.cells, &self.text))

@@ -1,10 +1,11 @@
 //! One flow: typed values in the columns of its layout.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Column, Layout};
-use super::number::{address, epoch_seconds, integer};
+use super::number::{epoch_seconds, integer, ipv4, ipv6};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,75 +20,147 @@ pub enum Datum {
     Text,
 }
 
+/// What a [`Cell`] holds; the value itself is made on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellKind {
+    Absent,
+    Integer,
+    Ipv4,
+    Ipv6,
+    Text,
+}
+
+/// How a column is read, laid out for the hot loop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CellType {
+    kind: CellKind,
+    epoch: bool,
+    max: u64,
+}
+
+impl CellType {
+    pub(super) fn new(field_type: FieldType) -> CellType {
+        let (kind, epoch, max) = match field_type {
+            FieldType::Integer(max) => (CellKind::Integer, false, max),
+            FieldType::Epoch => (CellKind::Integer, true, u64::MAX),
+            FieldType::Address => (CellKind::Ipv4, false, 0),
+            FieldType::Text => (CellKind::Text, false, 0),
+        };
+        CellType { kind, epoch, max }
+    }
+
+    pub(super) fn is_text(self) -> bool {
+        self.kind == CellKind::Text
+    }
+}
+
 /// One column of one row: its typed value, and where its text stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell {
-    pub(super) start: u32,
-    pub(super) end: u32,
-    /// The value.
-    pub datum: Datum,
-    /// Whether the text is the value's canonical form, so that it can be copied instead of
-    /// formatted. Never so for a number with leading zeros or a time in milliseconds.
-    pub verbatim: bool,
+    start: u32,
+    end: u32,
+    value: u64,
+    kind: CellKind,
+    verbatim: bool,
 }
 
 impl Cell {
     pub(super) const ABSENT: Cell = Cell {
         start: 0,
         end: 0,
-        datum: Datum::Absent,
+        value: 0,
+        kind: CellKind::Absent,
         verbatim: false,
     };
 
-    /// Reads `text[start..end]` as a value of this type.
-    ///
-    /// Returns `None` when the text is none.
+    /// Reads `text[start..end]` as a value of this type, in place. False when the text is none.
     #[inline(always)]
     pub(super) fn read(
-        field_type: FieldType,
+        &mut self,
+        cell_type: &CellType,
         text: &[u8],
         start: usize,
         end: usize,
-    ) -> Option<Cell> {
-        let first = text.get(start).copied().unwrap_or(b'-');
-        let span = |datum, verbatim| {
-            Some(Cell {
-                start: start as u32,
-                end: end as u32,
-                datum,
-                verbatim,
-            })
+    ) -> bool {
+        let Some(first) = text.get(start).copied() else {
+            return false;
         };
+        (self.start, self.end) = (start as u32, end as u32);
         if end == start || (first == b'-' && end - start == 1) {
-            return Some(Cell::ABSENT);
+            (self.kind, self.verbatim) = (CellKind::Absent, false);
+            return true;
         }
-        match field_type {
-            FieldType::Text => span(Datum::Text, true),
-            FieldType::Integer(max) => {
-                let value = integer(text, start, end)?;
-                if value > max {
-                    return None;
+        self.kind = cell_type.kind;
+        self.verbatim = true;
+        match cell_type.kind {
+            CellKind::Integer => {
+                let Some(value) = integer(text, start, end) else {
+                    return false;
+                };
+                self.value = value;
+                self.verbatim = first != b'0' || end - start == 1;
+                if cell_type.epoch {
+                    let (seconds, converted) = epoch_seconds(value);
+                    self.value = seconds;
+                    self.verbatim &= !converted;
                 }
-                span(Datum::Integer(value), first != b'0' || end - start == 1)
+                self.value <= cell_type.max
             }
-            FieldType::Epoch => {
-                let (value, converted) = epoch_seconds(integer(text, start, end)?);
-                span(Datum::Integer(value), first != b'0' && !converted)
-            }
-            FieldType::Address => {
-                let value = address(text, start, end)?;
-                // IPv6 has many spellings: only one leaves here.
-                span(Datum::Address(value), value.is_ipv4())
-            }
+            CellKind::Ipv4 => match ipv4(text, start, end) {
+                Some(address) => {
+                    self.value = u64::from(address);
+                    true
+                }
+                None => {
+                    self.kind = CellKind::Ipv6;
+                    // IPv6 has many spellings: only one leaves here.
+                    self.verbatim = false;
+                    text.get(start..end).and_then(ipv6).is_some()
+                }
+            },
+            _ => true,
         }
+    }
+
+    /// The value. `buffer` is [`FlowRecord::buffer`].
+    #[inline]
+    pub fn datum(&self, buffer: &[u8]) -> Datum {
+        match self.kind {
+            CellKind::Absent => Datum::Absent,
+            CellKind::Integer => Datum::Integer(self.value),
+            CellKind::Ipv4 => Datum::Address(IpAddr::V4(Ipv4Addr::from_bits(self.value as u32))),
+            // The text was read as an address before.
+            CellKind::Ipv6 => {
+                ipv6(self.text(buffer)).map_or(Datum::Absent, |a| Datum::Address(IpAddr::V6(a)))
+            }
+            CellKind::Text => Datum::Text,
+        }
+    }
+
+    /// Whether the column has no value.
+    #[inline(always)]
+    pub fn is_absent(&self) -> bool {
+        self.kind == CellKind::Absent
+    }
+
+    /// The value of an integer column.
+    #[inline(always)]
+    pub(super) fn integer(&self) -> Option<u64> {
+        (self.kind == CellKind::Integer).then_some(self.value)
+    }
+
+    /// Whether the text is the value's canonical form, so that it can be copied instead of
+    /// formatted. Never so for absent values, numbers with leading zeros, times in milliseconds
+    /// and IPv6 addresses. Text may still need an escape, see [`FlowRecord::is_plain`].
+    #[inline(always)]
+    pub fn is_verbatim(&self) -> bool {
+        self.verbatim
     }
 
     /// The bytes the value was read from; `buffer` is [`FlowRecord::buffer`].
     #[inline(always)]
     pub fn text<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
-        buffer
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+        buffer.get(self.span()).unwrap_or_default()
     }
 
     /// Where in [`FlowRecord::buffer`] the text stands.
@@ -129,7 +202,7 @@ pub enum FlowDirection {
 /// One flow of a VPC or Transit Gateway flow log, borrowed from the reader until its next row.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowRecord<'r> {
-    pub(super) layout: &'r Layout,
+    pub(super) layout: &'r Arc<Layout>,
     pub(super) cells: &'r [Cell],
     pub(super) buffer: &'r [u8],
     pub(super) row: u64,
@@ -143,7 +216,7 @@ impl<'r> FlowRecord<'r> {
     }
 
     /// The columns the record's cells stand in.
-    pub fn layout(&self) -> &'r Layout {
+    pub fn layout(&self) -> &'r Arc<Layout> {
         self.layout
     }
 
@@ -179,7 +252,7 @@ impl<'r> FlowRecord<'r> {
     }
 
     fn value(&self, cell: Cell) -> Option<Value<'r>> {
-        match cell.datum {
+        match cell.datum(self.buffer) {
             Datum::Absent => None,
             Datum::Integer(value) => Some(Value::Integer(value)),
             Datum::Address(value) => Some(Value::Address(value)),

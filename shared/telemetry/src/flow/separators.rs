@@ -26,22 +26,12 @@ mod vectors {
 
     #[inline(always)]
     #[allow(unsafe_code, reason = "vector instructions")]
-    pub(in super::super) fn up_to_space(bytes: &[u8; 16]) -> u16 {
+    pub(super) fn up_to_space(bytes: &[u8; 16]) -> u16 {
         // SAFETY: SSE2 is part of x86_64, and no intrinsic here takes an address.
         unsafe {
             let lane = load(bytes);
             let low = _mm_min_epu8(lane, _mm_set1_epi8(b' ' as i8));
             _mm_movemask_epi8(_mm_cmpeq_epi8(low, lane)) as u16
-        }
-    }
-
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "vector instructions")]
-    pub(in super::super) fn equal_to(bytes: &[u8; 16], wanted: u8) -> u16 {
-        // SAFETY: as above.
-        unsafe {
-            let wanted = _mm_set1_epi8(wanted as i8);
-            _mm_movemask_epi8(_mm_cmpeq_epi8(load(bytes), wanted)) as u16
         }
     }
 
@@ -71,27 +61,18 @@ mod words {
     }
 
     #[inline(always)]
-    pub(in super::super) fn up_to_space(bytes: &[u8; 16]) -> u16 {
+    pub(super) fn up_to_space(bytes: &[u8; 16]) -> u16 {
         // A byte up to 0x20 has no top bit, and adding 0x5f does not carry into it.
         halves(bytes, |word| {
             !(((word & LOW) + 0x5f5f_5f5f_5f5f_5f5f) | word) & TOP
         })
     }
-
-    #[inline(always)]
-    pub(in super::super) fn equal_to(bytes: &[u8; 16], wanted: u8) -> u16 {
-        let pattern = u64::from(wanted) * 0x0101_0101_0101_0101;
-        halves(bytes, |word| {
-            let other = word ^ pattern;
-            !(((other & LOW) + LOW) | other) & TOP
-        })
-    }
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use vectors::{equal_to, up_to_space};
+use vectors::up_to_space;
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use words::{equal_to, up_to_space};
+use words::up_to_space;
 
 /// Whether text can stand between JSON quotes as it is: ASCII without `"`, `\` and controls
 /// other than the separators.
@@ -122,10 +103,6 @@ mod tests {
         for value in 0..=255_u8 {
             let mut lane = [b'x'; 16];
             lane[9] = value;
-            assert_eq!(equal_to(&lane, b'.') == 1 << 9, value == b'.');
-            for other in [b'x', b'.', value] {
-                assert_eq!(words::equal_to(&lane, other), equal_to(&lane, other));
-            }
             assert_eq!(words::up_to_space(&lane), up_to_space(&lane));
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Layout, LayoutOrigin, MAX_COLUMNS};
-use super::record::{Cell, Datum, FlowRecord};
+use super::record::{Cell, CellType, FlowRecord};
 use super::separators::{MASK_BYTES, is_plain, separators};
 use crate::counts::{Counts, RowError, RowErrorKind};
 
@@ -30,7 +30,9 @@ pub(super) enum RowState {
 #[derive(Debug)]
 pub(super) struct RowPlan {
     pub(super) layout: Arc<Layout>,
-    types: Vec<FieldType>,
+    types: Vec<CellType>,
+    /// Whether some column is no text, so that no header can pass for a row.
+    typed: bool,
     status: Option<usize>,
     end: Option<usize>,
     /// Columns that say something of a flow; a row without any of them tells of none.
@@ -51,8 +53,14 @@ impl RowPlan {
             Field::Bytes,
             Field::Action,
         ];
+        let types: Vec<CellType> = layout
+            .columns()
+            .iter()
+            .map(|c| CellType::new(c.field_type()))
+            .collect();
         RowPlan {
-            types: layout.columns().iter().map(|c| c.field_type()).collect(),
+            typed: types.iter().any(|t| !t.is_text()),
+            types,
             status: layout.place(Field::LogStatus),
             end: layout.place(Field::End),
             flow: flow.into_iter().filter_map(|f| layout.place(f)).collect(),
@@ -60,7 +68,7 @@ impl RowPlan {
         }
     }
 
-    pub(super) fn types(&self) -> &[FieldType] {
+    pub(super) fn types(&self) -> &[CellType] {
         &self.types
     }
 
@@ -73,7 +81,7 @@ impl RowPlan {
         if status == b"OK" {
             return RowState::Flow;
         }
-        let present = |place: &usize| cells.get(*place).is_some_and(|c| c.datum != Datum::Absent);
+        let present = |place: &usize| cells.get(*place).is_some_and(|c| !c.is_absent());
         let has_flow = self.flow.iter().any(present);
         match Self::status(status) {
             Some(state) if !has_flow => state,
@@ -102,13 +110,11 @@ impl RowPlan {
         match state {
             RowState::Flow => {
                 counts.records += 1;
-                if let Some(Cell {
-                    datum: Datum::Integer(end),
-                    ..
-                }) = self.end.and_then(|e| cells.get(e))
-                {
-                    counts.newest = counts.newest.max(Some(*end));
-                }
+                let end = self
+                    .end
+                    .and_then(|place| cells.get(place))
+                    .and_then(Cell::integer);
+                counts.newest = counts.newest.max(end);
             }
             RowState::NoData => counts.no_data += 1,
             RowState::SkipData => counts.skip_data += 1,
@@ -181,6 +187,25 @@ pub(crate) enum Step {
     End,
 }
 
+/// What stands at the place the reader has come to.
+enum Split {
+    /// A line, split into its columns.
+    Whole,
+    /// A line that does not fit the block: counted, and passed over to its end.
+    TooLong,
+    /// Nothing more.
+    End,
+}
+
+/// What a line turned out to be.
+enum Line {
+    Row(RowState),
+    Malformed,
+    /// Blank, or a header.
+    NoRow,
+    End,
+}
+
 /// The most different layouts that are remembered for the analysis of an object.
 const MAX_LAYOUTS: usize = 16;
 
@@ -201,7 +226,7 @@ impl<R: Read> TextReader<R> {
                 spans: [(0, 0); MAX_COLUMNS],
                 count: 0,
             }),
-            cells: Vec::with_capacity(MAX_COLUMNS),
+            cells: Vec::new(),
             plan: None,
             configured,
             error: RowError {
@@ -231,35 +256,92 @@ impl<R: Read> TextReader<R> {
     #[inline]
     pub(crate) fn step(&mut self, counts: &mut Counts) -> io::Result<Step> {
         loop {
-            if !self.split_line(counts)? {
-                return Ok(Step::End);
+            let state = match self.regular_row() {
+                Some(state) => state,
+                None => match self.any_line(counts)? {
+                    Line::Row(state) => state,
+                    Line::Malformed => return Ok(Step::Malformed),
+                    Line::NoRow => continue,
+                    Line::End => return Ok(Step::End),
+                },
+            };
+            if let Some(plan) = &self.plan {
+                plan.count(state, &self.cells, counts);
             }
-            if self.spans.count == 0 {
-                continue;
-            }
-            let first = self
-                .spans
-                .spans
-                .first()
-                .and_then(|(start, _)| self.block.get(*start as usize));
-            if first.is_some_and(u8::is_ascii_lowercase) && self.header(counts) {
-                continue;
-            }
-            match self.read_row() {
-                Ok(RowState::Flow) => {
-                    if let Some(plan) = &self.plan {
-                        plan.count(RowState::Flow, &self.cells, counts);
-                    }
-                    return Ok(Step::Record);
-                }
-                Ok(state) => {
-                    if let Some(plan) = &self.plan {
-                        plan.count(state, &self.cells, counts);
-                    }
-                }
-                Err(kind) => return Ok(self.malformed(kind, counts)),
+            if state == RowState::Flow {
+                return Ok(Step::Record);
             }
         }
+    }
+
+    /// Reads the next line if it is as AWS writes rows: single spaces, as many columns as the
+    /// layout, each of its type. `None` leaves the line where it was; whatever else it may be,
+    /// [`TextReader::any_line`] finds out.
+    #[inline(always)]
+    fn regular_row(&mut self) -> Option<RowState> {
+        let plan = self.plan.as_ref().filter(|plan| plan.typed)?;
+        let block = self.block.as_slice();
+        let start = self.next;
+        let (mut token, mut base, mut at) = (start, start, start);
+        let mut mask = separators(block.get(base..)?.first_chunk()?);
+        for (cell_type, cell) in plan.types.iter().zip(&mut self.cells) {
+            if at != start && block.get(at) == Some(&b'\n') {
+                return None;
+            }
+            while mask == 0 {
+                base += MASK_BYTES;
+                mask = separators(block.get(base..)?.first_chunk()?);
+            }
+            at = base + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            // Two separators in a row: a blank line, or a column that is not there.
+            if at == token {
+                return None;
+            }
+            if !cell.read(cell_type, block, token, at) {
+                return None;
+            }
+            token = at + 1;
+        }
+        let next = match block.get(at..)? {
+            [b'\n', ..] => at + 1,
+            [b'\r', b'\n', ..] => at + 2,
+            _ => return None,
+        };
+        if next > self.filled {
+            return None;
+        }
+        self.plain_row = self.plain_block || is_plain(block.get(start..at)?);
+        if !self.plain_row && std::str::from_utf8(block.get(start..at)?).is_err() {
+            return None;
+        }
+        (self.start, self.end, self.next) = (start, at, next);
+        self.line += 1;
+        Some(plan.state(&self.cells, block))
+    }
+
+    /// Reads the next line, whatever it is.
+    fn any_line(&mut self, counts: &mut Counts) -> io::Result<Line> {
+        match self.split_line(counts)? {
+            Split::Whole => {}
+            Split::TooLong => return Ok(Line::Malformed),
+            Split::End => return Ok(Line::End),
+        }
+        if self.spans.count == 0 {
+            return Ok(Line::NoRow);
+        }
+        let first = self.spans.spans.first();
+        let first = first.and_then(|(start, _)| self.block.get(*start as usize));
+        if first.is_some_and(u8::is_ascii_lowercase) && self.header(counts) {
+            return Ok(Line::NoRow);
+        }
+        Ok(match self.read_row() {
+            Ok(state) => Line::Row(state),
+            Err(kind) => {
+                self.malformed(kind, counts);
+                Line::Malformed
+            }
+        })
     }
 
     /// The record of the last step.
@@ -284,27 +366,25 @@ impl<R: Read> TextReader<R> {
         self.block.get(self.start..self.end).unwrap_or_default()
     }
 
-    fn malformed(&mut self, kind: RowErrorKind, counts: &mut Counts) -> Step {
+    fn malformed(&mut self, kind: RowErrorKind, counts: &mut Counts) {
         self.error = RowError {
             line: self.line,
             kind,
         };
         counts.malformed_row(&self.error);
-        Step::Malformed
     }
 
-    /// Finds the next line and its columns. False at the end of the input.
-    #[inline(always)]
-    fn split_line(&mut self, counts: &mut Counts) -> io::Result<bool> {
+    /// Finds the next line and its columns.
+    fn split_line(&mut self, counts: &mut Counts) -> io::Result<Split> {
         loop {
             if self.find_columns() {
                 self.line += 1;
-                return Ok(true);
+                return Ok(Split::Whole);
             }
             // The line is not complete in the block.
             if self.at_end {
                 if self.next >= self.filled {
-                    return Ok(false);
+                    return Ok(Split::End);
                 }
                 // The last line lacks its line feed; the padding has room for it.
                 if let Some(byte) = self.block.get_mut(self.filled) {
@@ -316,14 +396,13 @@ impl<R: Read> TextReader<R> {
             if self.next == 0 && self.filled >= MAX_LINE {
                 self.line += 1;
                 self.skip_long_line(counts)?;
-                continue;
+                return Ok(Split::TooLong);
             }
             self.refill(counts)?;
         }
     }
 
     /// Splits the line at `next`; false when no line feed is in the block.
-    #[inline(always)]
     fn find_columns(&mut self) -> bool {
         let block = self.block.as_slice();
         let spans = &mut *self.spans;
@@ -446,6 +525,7 @@ impl<R: Read> TextReader<R> {
         if self.layouts.len() < MAX_LAYOUTS && !self.layouts.contains(&layout) {
             self.layouts.push(Arc::clone(&layout));
         }
+        self.cells = vec![Cell::ABSENT; layout.columns().len()];
         self.plan = Some(RowPlan::new(layout));
     }
 
@@ -459,7 +539,6 @@ impl<R: Read> TextReader<R> {
         Layout::default_for_row(self.spans.tokens(&self.block))
     }
 
-    #[inline(always)]
     fn read_row(&mut self) -> Result<RowState, RowErrorKind> {
         let found = self.spans.count;
         let fits = |plan: &RowPlan| plan.types.len() == found;
@@ -477,14 +556,15 @@ impl<R: Read> TextReader<R> {
         {
             return Err(RowErrorKind::NotUtf8);
         }
-        self.cells.clear();
         let block = self.block.as_slice();
-        for (place, (field_type, (start, end))) in
-            plan.types.iter().zip(&self.spans.spans).enumerate()
-        {
-            match Cell::read(*field_type, block, *start as usize, *end as usize) {
-                Some(cell) => self.cells.push(cell),
-                None => return self.without_data(place),
+        let columns = plan
+            .types
+            .iter()
+            .zip(&self.spans.spans)
+            .zip(&mut self.cells);
+        for (place, ((cell_type, (start, end)), cell)) in columns.enumerate() {
+            if !cell.read(cell_type, block, *start as usize, *end as usize) {
+                return self.without_data(place);
             }
         }
         Ok(plan.state(&self.cells, block))
