@@ -65,7 +65,7 @@ async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Resu
             .build()
     };
     let source = if arguments.aws {
-        AnySource::S3(S3Source::new(aws.clone()))
+        AnySource::S3(Box::new(S3Source::new(aws.clone())))
     } else {
         AnySource::Directory(DirectorySource::new(arguments.buckets.clone()))
     };

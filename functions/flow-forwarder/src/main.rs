@@ -21,7 +21,11 @@ async fn main() -> Result<(), Error> {
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .load()
         .await;
-    let forwarder = Forwarder::new(config, AnySource::S3(S3Source::new(aws.clone())), &aws);
+    let forwarder = Forwarder::new(
+        config,
+        AnySource::S3(Box::new(S3Source::new(aws.clone()))),
+        &aws,
+    );
     let forwarder = &forwarder;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         invoke(forwarder, event)

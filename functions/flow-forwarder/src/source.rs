@@ -59,7 +59,7 @@ impl std::fmt::Debug for Body {
 #[derive(Debug)]
 pub enum AnySource {
     /// Amazon S3.
-    S3(S3Source),
+    S3(Box<S3Source>),
     /// A directory.
     Directory(DirectorySource),
 }

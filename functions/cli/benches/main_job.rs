@@ -1,0 +1,208 @@
+//! The main job against its yardstick, decompression of the same bytes in the same run.
+//!
+//! ```text
+//! cargo bench -p cloud-export                    # 75 MB objects, 5 rounds
+//! cargo bench -p cloud-export -- 5MB 3           # smaller, fewer rounds
+//! ```
+//!
+//! Rounds are interleaved and measured in CPU seconds of this thread, so that a busy machine slows
+//! both sides of a ratio. Memory is what the built command reports of itself.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use delivery::ndjson::NdjsonEncoder;
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use telemetry::generate::{Generator, LogFormat};
+use telemetry::{Counts, LogReader, ReadOptions, Record, Row};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    // `cargo bench` passes flags of its own harness.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let megabytes: u64 = match arguments.first() {
+        Some(size) => size.trim_end_matches("MB").parse()?,
+        None => 75,
+    };
+    let rounds: usize = arguments.get(1).map_or(Ok(5), |rounds| rounds.parse())?;
+    let directory = tempfile::tempdir()?;
+    println!("object  step                CPU s   ratio (min-max)      rows/s     decoded MB/s");
+    for (format, name) in [(LogFormat::VpcV2, "v2"), (LogFormat::VpcV5, "v2-v5")] {
+        let object = directory.path().join(format!("{name}.log.gz"));
+        make(format, megabytes * 1_000_000, &object)?;
+        measure(name, &object, rounds)?;
+        let small = directory.path().join(format!("{name}-small.log.gz"));
+        make(format, 100_000, &small)?;
+        println!(
+            "{name:6}  peak memory of `cloud-export parse`: 100 KB {}, {megabytes} MB {}",
+            peak(&small)?,
+            peak(&object)?
+        );
+    }
+    Ok(())
+}
+
+/// Writes a generated gzip object of about this many bytes.
+fn make(format: LogFormat, bytes: u64, path: &Path) -> Outcome<()> {
+    let mut output = GzEncoder::new(File::create(path)?, Compression::default());
+    let mut generator = Generator::new(format, 1, 1_795_190_400);
+    let mut block = generator
+        .header()
+        .map(|h| h + "\n")
+        .unwrap_or_default()
+        .into_bytes();
+    while output.get_ref().metadata()?.len() < bytes {
+        while block.len() < 64 * 1024 {
+            generator.row(&mut block);
+        }
+        output.write_all(&block)?;
+        block.clear();
+    }
+    output.finish()?;
+    Ok(())
+}
+
+/// The steps, each including the ones before it.
+const STEPS: &[&str] = &[
+    "inflate alone",
+    "typed records",
+    "NDJSON, discarded",
+    "NDJSON, to a file",
+];
+
+fn measure(name: &str, object: &Path, rounds: usize) -> Outcome<()> {
+    let output = object.with_extension("ndjson");
+    let mut seconds = vec![Vec::new(); STEPS.len()];
+    let mut counts = Counts::default();
+    for _ in 0..rounds {
+        for (step, seconds) in seconds.iter_mut().enumerate() {
+            let clock = Clock::start();
+            match step {
+                0 => inflate(object)?,
+                1 => counts = read(object)?,
+                2 => encode(object, &mut io::sink())?,
+                _ => encode(object, &mut File::create(&output)?)?,
+            }
+            seconds.push(clock.seconds());
+        }
+    }
+    fs::remove_file(&output)?;
+    for (step, label) in STEPS.iter().enumerate() {
+        let ratios = sorted(
+            seconds[step]
+                .iter()
+                .zip(&seconds[0])
+                .map(|(step, yardstick)| step / yardstick),
+        );
+        let cpu = sorted(seconds[step].iter().copied());
+        let median = cpu[cpu.len() / 2];
+        println!(
+            "{name:6}  {label:18}  {median:6.3}  {:5.2} ({:.2}-{:.2})  {:10.0}  {:10.0}",
+            ratios[ratios.len() / 2],
+            ratios[0],
+            ratios[ratios.len() - 1],
+            counts.rows as f64 / median,
+            counts.bytes_decoded as f64 / median / 1e6
+        );
+    }
+    Ok(())
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn inflate(object: &Path) -> Outcome<()> {
+    let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, File::open(object)?));
+    let mut block = vec![0; 256 * 1024];
+    while black_box(decoder.read(&mut block)?) > 0 {}
+    Ok(())
+}
+
+fn read(object: &Path) -> Outcome<Counts> {
+    let mut log = open(object)?;
+    while let Some(row) = log.next_row()? {
+        if let Row::Record(Record::Flow(flow)) = row {
+            black_box(flow.cells());
+        }
+    }
+    Ok(log.counts().clone())
+}
+
+fn encode(object: &Path, output: &mut dyn Write) -> Outcome<()> {
+    let mut log = open(object)?;
+    let mut encoder = NdjsonEncoder::new();
+    while let Some(row) = log.next_row()? {
+        if let Row::Record(record) = row {
+            encoder.write(&record);
+            if encoder.len() >= 256 * 1024 {
+                output.write_all(encoder.bytes())?;
+                encoder.clear();
+            }
+        }
+    }
+    output.write_all(encoder.bytes())?;
+    Ok(())
+}
+
+fn open(object: &Path) -> Outcome<LogReader<'static>> {
+    Ok(LogReader::open(
+        File::open(object)?,
+        &ReadOptions::new(PathBuf::from("/tmp")),
+    )?)
+}
+
+/// The peak memory that `cloud-export parse` reports.
+fn peak(object: &Path) -> Outcome<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-export"));
+    let output = command
+        .arg("parse")
+        .arg(object)
+        .stdout(Stdio::null())
+        .output()?;
+    let summary = String::from_utf8(output.stderr)?;
+    let line = summary
+        .lines()
+        .find_map(|line| line.strip_prefix("peak memory"));
+    Ok(line.unwrap_or("not known here").trim().to_owned())
+}
+
+/// CPU time of this thread where Linux tells it, else the time of day.
+struct Clock {
+    cpu: Option<f64>,
+    wall: Instant,
+}
+
+impl Clock {
+    fn start() -> Clock {
+        Clock {
+            cpu: thread_cpu_seconds(),
+            wall: Instant::now(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        match (self.cpu, thread_cpu_seconds()) {
+            (Some(start), Some(end)) => end - start,
+            _ => self.wall.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+fn thread_cpu_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = stat.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
+}
