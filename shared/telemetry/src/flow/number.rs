@@ -58,13 +58,16 @@ fn any_length(digits: &[u8]) -> Option<u64> {
 #[inline(always)]
 pub(super) fn epoch_seconds(value: u64) -> (u64, bool) {
     // 10^11 seconds is the year 5138; 10^11 milliseconds is 1973.
-    if value < 100_000_000_000 {
+    const MILLISECONDS: u64 = 100_000_000_000;
+    if value < MILLISECONDS {
         return (value, false);
     }
-    let unit = match value {
-        ..100_000_000_000_000 => 1_000,
-        ..100_000_000_000_000_000 => 1_000_000,
-        _ => 1_000_000_000,
+    let unit = if value < 1_000 * MILLISECONDS {
+        1_000
+    } else if value < 1_000_000 * MILLISECONDS {
+        1_000_000
+    } else {
+        1_000_000_000
     };
     (value / unit, true)
 }
