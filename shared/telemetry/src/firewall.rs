@@ -301,6 +301,8 @@ impl<R: BufRead> FirewallReader<R> {
     /// Reads to the next entry, or to text that should have been one.
     pub(crate) fn step(&mut self, counts: &mut Counts) -> io::Result<Step> {
         self.row.clear();
+        // How much of the entry the parser has seen without finding its end.
+        let mut parsed_length = 0;
         loop {
             let more = self.next_line(counts)?;
             if self.row.len() > MAX_LINE {
@@ -318,7 +320,16 @@ impl<R: BufRead> FirewallReader<R> {
                 self.row.clear();
                 continue;
             }
-            let entry = match parse(&self.row) {
+            // Each line may complete the entry, but parsing after each would take the square of
+            // its length: only a closing brace can be its end, and doubling finds what is wrong.
+            let closes = self.row.trim_ascii_end().last() == Some(&b'}');
+            let parsed = if more && !closes && self.row.len() < 2 * parsed_length {
+                Entry::Incomplete
+            } else {
+                parsed_length = self.row.len();
+                parse(&self.row)
+            };
+            let entry = match parsed {
                 // A line that starts with a brace starts an entry: what came before is cut off.
                 Entry::Incomplete if more && !self.entry_is_ahead(counts)? => continue,
                 Entry::Incomplete => Err(RowErrorKind::NotJson {

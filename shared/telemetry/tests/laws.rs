@@ -136,7 +136,7 @@ fn text_log(lines: &[Line], style: &Style) -> (Vec<u8>, u64, u64) {
 /// A log that a header starts, so that its rows are records.
 fn readable_log() -> impl Strategy<Value = (Vec<u8>, u64, u64)> {
     let format = 0..FLOW_FORMATS;
-    (format, any::<Index>(), vec(line(), 0..60), style()).prop_map(|(format, row, lines, style)| {
+    (format, any::<Index>(), vec(line(), 0..24), style()).prop_map(|(format, row, lines, style)| {
         let start = [Line::Header(format), Line::Good(format, row)];
         text_log(&[&start[..], &lines[..]].concat(), &style)
     })
@@ -233,7 +233,7 @@ fn table(odd: u32) -> impl Strategy<Value = Table> {
         .filter(|f| f.field != Field::LogStatus)
         .collect();
     let unknown = subsequence(vec!["zz-new", "a1", "later-field_2"], 0..=2);
-    let known = subsequence(fields, 3..=20).prop_shuffle();
+    let known = subsequence(fields, 3..=14).prop_shuffle();
     (known, unknown, any::<bool>()).prop_flat_map(move |(known, unknown, status)| {
         let mut columns: Vec<_> = (known.iter())
             .map(|info| (info.name.to_owned(), token(Some(info.field_type))))
@@ -252,7 +252,7 @@ fn table(odd: u32) -> impl Strategy<Value = Table> {
             .collect();
         let idle = vec(Just("-".to_owned()), names.len());
         let row = prop_oneof![6 => tokens.boxed(), 1 => idle.boxed()];
-        vec(row, 1..25).prop_map(move |rows| Table {
+        vec(row, 1..8).prop_map(move |rows| Table {
             names: names.clone(),
             rows,
         })
@@ -405,13 +405,13 @@ fn parquet(table: &Table, choice: &[usize]) -> Vec<u8> {
 // ---- The laws ----
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Every line that is neither blank nor a header is a row, and every row is accounted for
     /// (which `read` asserts), whatever stands around it.
     #[test]
     fn rows_are_lines_that_are_neither_blank_nor_headers(
-        lines in vec(line(), 0..60),
+        lines in vec(line(), 0..40),
         style in style(),
     ) {
         let (text, rows, headers) = text_log(&lines, &style);
@@ -430,7 +430,7 @@ proptest! {
     /// The same for firewall logs, where an entry may also be spread over lines or cut off.
     #[test]
     fn firewall_rows_are_entries(
-        entries in vec((0..3_usize, any::<Index>(), 0..8_u8, any::<Index>()), 1..40),
+        entries in vec((0..3_usize, any::<Index>(), 0..8_u8, any::<Index>()), 1..16),
         crlf in any::<bool>(),
     ) {
         let (mut lines, mut rows, mut malformed) = (Vec::new(), 0, 0);
@@ -571,9 +571,9 @@ fn found(outcome: Outcome) -> Naive {
 /// An object that was cut anywhere is an error, never a shorter log: it will be read again.
 #[test]
 fn a_cut_object_is_never_read_with_success() {
-    let pool = &POOLS[1];
+    let pool = &POOLS[0];
     let header = pool.header.as_ref().unwrap();
-    let text: String = (std::iter::once(header).chain(&pool.rows[..25]))
+    let text: String = (std::iter::once(header).chain(&pool.rows[..10]))
         .map(|line| line.clone() + "\n")
         .collect();
     let layout = Layout::from_format(header).unwrap();
@@ -593,7 +593,7 @@ fn a_cut_object_is_never_read_with_success() {
         ("gzip in gzip", gzip(&gzip(text.as_bytes()))),
         (
             "firewall in gzip",
-            gzip(POOLS[FLOW_FORMATS].rows[..5].join("\n").as_bytes()),
+            gzip(POOLS[FLOW_FORMATS].rows[..3].join("\n").as_bytes()),
         ),
         ("Parquet", parquet(&table, &[2, 4, 6, 8, 1, 4])),
     ];
@@ -626,6 +626,22 @@ fn a_cut_between_members_leaves_the_rows_before_it() {
             assert_eq!(outcome.error.is_none(), cut == first.len(), "{cut}");
         }
     }
+}
+
+/// An entry over very many lines takes no longer than its length: parsed anew after each line it
+/// would take minutes.
+#[test]
+fn an_entry_of_many_lines_is_read_in_passing() {
+    let numbers = "1,\n".repeat(20_000);
+    let entry = format!(
+        "{{\n\"firewall_name\":\"fw\",\n\"event_timestamp\":\"7\",\n\"event\":\n {{\"a\":[\n{numbers}1]}}}}\n"
+    );
+    let whole = read(entry.repeat(2).as_bytes(), &options());
+    assert!(whole.error.is_none());
+    assert_eq!((whole.counts.rows, whole.counts.records), (2, 2));
+    let cut = &entry[..entry.len() - 8];
+    let outcome = read(format!("{cut}\n{entry}").as_bytes(), &options());
+    assert_eq!((outcome.counts.rows, outcome.counts.records), (2, 1));
 }
 
 /// Lines at the bound of what the reader holds are counted, handed out, and cost nothing else.
