@@ -358,10 +358,9 @@ impl ColumnBatch {
             Values::Bool(v) => display(v.get(index), text),
             Values::Int32(v) if self.unsigned => display(v.get(index).map(|v| *v as u32), text),
             Values::Int32(v) => display(v.get(index), text),
-            Values::Int64(v) if self.account => {
-                if let Some(value) = v.get(index) {
-                    drop(write!(text, "{value:0ACCOUNT_DIGITS$}"));
-                }
+            Values::Int64(v) if self.account => account(v.get(index), text),
+            Values::Double(v) if self.account => {
+                account(v.get(index).filter(|v| !v.is_nan()), text)
             }
             Values::Int64(v) if self.unsigned => display(v.get(index).map(|v| *v as u64), text),
             Values::Int64(v) => display(v.get(index), text),
@@ -378,6 +377,15 @@ fn display(value: Option<impl std::fmt::Display>, text: &mut Vec<u8>) {
     match value {
         // Writing to a vector does not fail.
         Some(value) => drop(write!(text, "{value}")),
+        None => text.push(b'-'),
+    }
+}
+
+/// An account id from a number, with its leading zeros.
+fn account(value: Option<impl std::fmt::Display>, text: &mut Vec<u8>) {
+    match value {
+        // Writing to a vector does not fail.
+        Some(value) => drop(write!(text, "{value:0ACCOUNT_DIGITS$}")),
         None => text.push(b'-'),
     }
 }

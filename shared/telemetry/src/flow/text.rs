@@ -447,10 +447,8 @@ impl<R: Read> TextReader<R> {
             self.filled -= self.next;
             self.next = 0;
         }
-        let room = self
-            .block
-            .get_mut(self.filled..MAX_LINE)
-            .unwrap_or_default();
+        let carried = self.filled;
+        let room = self.block.get_mut(carried..MAX_LINE).unwrap_or_default();
         let read = loop {
             match self.input.read(room) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -460,7 +458,9 @@ impl<R: Read> TextReader<R> {
         counts.bytes_decoded += read as u64;
         self.at_end = read == 0;
         self.filled += read;
-        self.plain_block = is_plain(self.block.get(..self.filled).unwrap_or_default());
+        // Only what is new is looked at: a small input must not make this quadratic.
+        let new = self.block.get(carried..self.filled).unwrap_or_default();
+        self.plain_block = (self.plain_block || carried == 0) && is_plain(new);
         Ok(())
     }
 
