@@ -140,6 +140,8 @@ pub enum Encoding {
     Gzip,
     /// With Zstandard.
     Zstd,
+    /// As Parquet; flow logs only.
+    Parquet,
 }
 
 fn log_format(name: &str) -> Result<LogFormat, String> {

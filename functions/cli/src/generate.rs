@@ -7,7 +7,9 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use telemetry::Layout;
 use telemetry::generate::Generator;
+use telemetry::generate::parquet::ParquetLog;
 
 use crate::Stop;
 use crate::args::{Encoding, GenerateArguments};
@@ -33,9 +35,9 @@ pub fn generate(arguments: &GenerateArguments) -> Result<(), Stop> {
 }
 
 fn write(arguments: &GenerateArguments) -> io::Result<()> {
-    let output: Box<dyn Write> = match &arguments.output {
+    let output: Box<dyn Write + Send> = match &arguments.output {
         Some(path) => Box::new(File::create(path)?),
-        None => Box::new(io::stdout().lock()),
+        None => Box::new(io::stdout()),
     };
     let output = Counted {
         output: BufWriter::new(output),
@@ -45,6 +47,7 @@ fn write(arguments: &GenerateArguments) -> io::Result<()> {
         .encoding
         .or_else(|| by_name(arguments.output.as_deref()?));
     match encoding.unwrap_or(Encoding::Plain) {
+        Encoding::Parquet => write_parquet(arguments, output),
         Encoding::Plain => write_rows(arguments, output, |output| output.written)?
             .output
             .flush(),
@@ -91,10 +94,33 @@ fn write_rows<W: Write>(
     Ok(output)
 }
 
+/// Writes rows as Parquet; the size is looked at after each row group.
+fn write_parquet(arguments: &GenerateArguments, output: impl Write + Send) -> io::Result<()> {
+    let mut generator = Generator::new(arguments.log, arguments.seed, arguments.start);
+    let header = generator
+        .header()
+        .ok_or_else(|| io::Error::other("AWS delivers firewall logs as JSON only"))?;
+    let layout = Layout::from_format(&header).map_err(io::Error::other)?;
+    let mut log = ParquetLog::new(&layout, output).map_err(io::Error::other)?;
+    let bytes = arguments.bytes.unwrap_or(u64::MAX);
+    let mut row = Vec::new();
+    for _ in 0..arguments.rows.unwrap_or(u64::MAX) {
+        if log.bytes_written() >= bytes {
+            break;
+        }
+        row.clear();
+        generator.row(&mut row);
+        let text = std::str::from_utf8(row.trim_ascii_end()).map_err(io::Error::other)?;
+        log.row(text).map_err(io::Error::other)?;
+    }
+    log.finish().map_err(io::Error::other)?.flush()
+}
+
 fn by_name(path: &Path) -> Option<Encoding> {
     match path.extension().and_then(OsStr::to_str)? {
         "gz" => Some(Encoding::Gzip),
         "zst" => Some(Encoding::Zstd),
+        "parquet" => Some(Encoding::Parquet),
         _ => None,
     }
 }

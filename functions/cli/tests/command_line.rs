@@ -278,6 +278,34 @@ fn generate_makes_what_parse_reads() {
 }
 
 #[test]
+fn generate_makes_parquet_of_the_same_rows() {
+    let make = |encoding| {
+        run(&[
+            "generate",
+            "--rows",
+            "2000",
+            "--encoding",
+            encoding,
+            "vpc-v5",
+        ])
+        .stdout
+    };
+    let text = run_with_input(&["parse"], &make("plain"));
+    let parquet = run_with_input(&["parse"], &make("parquet"));
+    assert_eq!(summary_value(&parquet, "rows read"), "2,000");
+    assert_eq!(parquet.stdout, text.stdout);
+    let firewall = run(&[
+        "generate",
+        "--rows",
+        "1",
+        "--encoding",
+        "parquet",
+        "firewall-tls",
+    ]);
+    assert_eq!(firewall.status.code(), Some(1));
+}
+
+#[test]
 fn generate_stops_at_a_size_and_compresses_by_name() {
     let directory = tempfile::tempdir().unwrap();
     for (name, magic) in [

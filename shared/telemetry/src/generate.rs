@@ -13,6 +13,7 @@ mod estate;
 mod far;
 mod interface;
 mod netflow;
+pub mod parquet;
 mod random;
 mod text;
 mod tls;
