@@ -4,12 +4,11 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use aws_config::{BehaviorVersion, SdkConfig};
 use delivery::DestinationUrl;
 use flow_forwarder::config::{DESTINATIONS, FORMAT};
 use flow_forwarder::event::{self, Request};
 use flow_forwarder::source::{AnySource, DirectorySource, S3Source};
-use flow_forwarder::{Answer, Budget, Config, Forwarder};
+use flow_forwarder::{Answer, Budget, Config, Forwarder, aws};
 use serde_json::Value;
 
 use crate::Stop;
@@ -55,14 +54,10 @@ fn setting(arguments: &RunArguments, name: &str) -> Option<String> {
 
 async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Result<(), Stop> {
     let aws = if arguments.aws || config.destinations.iter().any(DestinationUrl::is_s3) {
-        aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .load()
-            .await
+        aws::sdk_config().await
     } else {
         // Looking for a region would ask the network.
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .build()
+        aws::no_services()
     };
     let source = if arguments.aws {
         AnySource::S3(Box::new(S3Source::new(aws.clone())))

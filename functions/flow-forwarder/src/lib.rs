@@ -8,6 +8,7 @@
 //! call the same method.
 
 pub mod answer;
+pub mod aws;
 pub mod budget;
 pub mod config;
 pub mod event;

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aws_config::BehaviorVersion;
 use flow_forwarder::source::{AnySource, S3Source};
-use flow_forwarder::{Budget, Config, Failure, Forwarder};
+use flow_forwarder::{Budget, Config, Failure, Forwarder, aws};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -18,9 +17,7 @@ async fn main() -> Result<(), Error> {
             return Err(error.into());
         }
     };
-    let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .load()
-        .await;
+    let aws = aws::sdk_config().await;
     let forwarder = Forwarder::new(
         config,
         AnySource::S3(Box::new(S3Source::new(aws.clone()))),

@@ -174,7 +174,16 @@ impl DirectorySource {
     }
 
     fn open_file(&self, bucket: &str, key: &str) -> io::Result<OpenObject> {
-        let file = File::open(object_path(&self.root, bucket, key))?;
+        // A key below another object's, or too long for a file's name, has no file: to S3 it is
+        // a key like any other.
+        let file = File::open(object_path(&self.root, bucket, key)).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+                io::ErrorKind::NotFound.into()
+            }
+            _ => error,
+        })?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotFound));

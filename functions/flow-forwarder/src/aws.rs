@@ -1,0 +1,45 @@
+//! How this program talks to AWS: credentials and region as every AWS tool finds them, retries and
+//! timeouts stated.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// Attempts of one call, the first included. What still fails is handed back: the queue is a better
+/// timer than a waiting function.
+const ATTEMPTS: u32 = 4;
+
+/// The longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest wait for the first byte of an answer, the upload of a batch included.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The behaviour that the SDK's defaults are those of.
+fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// Loads credentials, region and endpoints from the environment.
+///
+/// A body that stops arriving is given up by the SDK's own protection against stalled streams.
+pub async fn sdk_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build();
+    aws_config::defaults(behavior_version())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// A configuration for work that calls no AWS service. Nothing is looked for.
+pub fn no_services() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(behavior_version())
+        .build()
+}
