@@ -26,7 +26,9 @@ const QUICK_RELEASE: &[(&str, &str)] = &[
 fn tools() -> Option<PathBuf> {
     let tools = std::env::var_os("CLOUD_EXPORT_TEST_TOOLS").map(PathBuf::from);
     if tools.is_none() {
-        eprintln!("skipped: CLOUD_EXPORT_TEST_TOOLS is not set; tests/run installs the tools and sets it");
+        eprintln!(
+            "skipped: CLOUD_EXPORT_TEST_TOOLS is not set; tests/run installs the tools and sets it"
+        );
     }
     tools
 }
@@ -34,7 +36,8 @@ fn tools() -> Option<PathBuf> {
 /// Runs one of the programs; returns its report.
 fn report(tools: &Path, program: &str, work: &Path, arguments: &[OsString]) -> Value {
     let root = project();
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut path = OsString::from(tools.join("bin"));
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -52,8 +55,12 @@ fn report(tools: &Path, program: &str, work: &Path, arguments: &[OsString]) -> V
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{program} printed no report ({e}), status {}", output.status));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!(
+            "{program} printed no report ({e}), status {}",
+            output.status
+        )
+    });
     assert!(output.status.success(), "{program}: {report:#}");
     report
 }
@@ -73,26 +80,51 @@ fn the_deployed_function_turns_objects_into_records() {
     ];
     let mut arguments: Vec<OsString> = vec!["--event".into(), event.into(), "--env".into()];
     arguments.extend(settings.map(OsString::from));
-    let lambda = report(&tools, "cargo_lambda.py", &work.path().join("cargo-lambda"), &arguments);
+    let lambda = report(
+        &tools,
+        "cargo_lambda.py",
+        &work.path().join("cargo-lambda"),
+        &arguments,
+    );
     assert_eq!(lambda["answer"], serde_json::json!({"status": "done"}));
 
     // Deployed with SAM, triggered by objects: text and Parquet, default and Hive-compatible keys.
     let samples = project().join("samples/flow-logs-use1");
     let keys = [
-        ("AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/123456789012_vpcflowlogs_us-east-1_fl-0a1b2c3d4e5f60718_20261120T1620Z_fe123456.log.gz", 20),
-        ("AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-1/year=2026/month=11/day=20/hour=16/123456789012_vpcflowlogs_us-east-1_fl-0b2c3d4e5f6071829_20261120T1620Z_2ad4bef5.log.gz", 30),
-        ("AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/16/123456789012_vpcflowlogs_us-east-1_fl-0f60718293a4b5c6d_20261120T1620Z_a8b1c2d3.log.parquet", 30),
+        (
+            "AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/123456789012_vpcflowlogs_us-east-1_fl-0a1b2c3d4e5f60718_20261120T1620Z_fe123456.log.gz",
+            20,
+        ),
+        (
+            "AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-1/year=2026/month=11/day=20/hour=16/123456789012_vpcflowlogs_us-east-1_fl-0b2c3d4e5f6071829_20261120T1620Z_2ad4bef5.log.gz",
+            30,
+        ),
+        (
+            "AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/16/123456789012_vpcflowlogs_us-east-1_fl-0f60718293a4b5c6d_20261120T1620Z_a8b1c2d3.log.parquet",
+            30,
+        ),
     ];
     // The option is FILE=KEY: a file may have `=` in its own name, so each is copied to a plain one.
     let mut arguments: Vec<OsString> = Vec::new();
     for (number, (key, _)) in keys.iter().enumerate() {
         let copy = work.path().join(format!("sample-{number}"));
         std::fs::copy(samples.join(key), &copy).unwrap();
-        arguments.extend(["--sample".into(), format!("{}={key}", copy.display()).into()]);
+        arguments.extend([
+            "--sample".into(),
+            format!("{}={key}", copy.display()).into(),
+        ]);
     }
     let records: u64 = keys.iter().map(|(_, records)| records).sum();
     arguments.extend(["--expect-records".into(), records.to_string().into()]);
-    let deployed = report(&tools, "whole_way.py", &work.path().join("whole-way"), &arguments);
+    let deployed = report(
+        &tools,
+        "whole_way.py",
+        &work.path().join("whole-way"),
+        &arguments,
+    );
     assert_eq!(deployed["records"], records);
-    assert_eq!((&deployed["idempotent"], &deployed["failed_invocation_kept"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&deployed["idempotent"], &deployed["failed_invocation_kept"]),
+        (&true.into(), &true.into())
+    );
 }

@@ -141,13 +141,16 @@ fn read(object: &Path) -> Outcome<Counts> {
     Ok(log.counts().clone())
 }
 
+/// Bytes of NDJSON that are gathered before they are written, as the command does.
+const WRITE_BYTES: usize = 256 * 1024;
+
 fn encode(object: &Path, output: &mut dyn Write) -> Outcome<()> {
     let mut log = open(object)?;
-    let mut encoder = NdjsonEncoder::new();
+    let mut encoder = NdjsonEncoder::new(WRITE_BYTES);
     while let Some(row) = log.next_row()? {
         if let Row::Record(record) = row {
             encoder.write(&record);
-            if encoder.len() >= 256 * 1024 {
+            if encoder.len() >= WRITE_BYTES {
                 output.write_all(encoder.bytes())?;
                 encoder.clear();
             }

@@ -55,7 +55,7 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
     };
     let mut output = Output {
         stdout: io::stdout().lock(),
-        encoder: NdjsonEncoder::new(),
+        encoder: NdjsonEncoder::new(WRITE_BYTES),
         written: 0,
     };
     for file in files {

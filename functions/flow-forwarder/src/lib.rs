@@ -14,6 +14,7 @@ pub mod config;
 pub mod event;
 pub mod failure;
 pub mod forwarder;
+pub mod logging;
 pub mod pipeline;
 pub mod report;
 pub mod source;

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flow_forwarder::source::{AnySource, S3Source};
-use flow_forwarder::{Budget, Config, Failure, Forwarder, aws};
+use flow_forwarder::{Budget, Config, Failure, Forwarder, aws, logging};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let config = match Config::from_lookup(|name| std::env::var(name).ok()) {
+    let variable = |name: &str| std::env::var(name).ok();
+    logging::start(variable);
+    let config = match Config::from_lookup(variable) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(error_type = "Config.Environment", %error, "the function cannot start");

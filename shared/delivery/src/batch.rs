@@ -101,7 +101,7 @@ impl Batcher {
     pub fn new(origin: Arc<Origin>, limit: usize) -> Batcher {
         Batcher {
             origin,
-            encoder: NdjsonEncoder::new(),
+            encoder: NdjsonEncoder::new(limit),
             limit,
             sequence: 0,
             records: 0,

@@ -25,12 +25,17 @@ const PIECE: usize = 32;
 /// Room that a cell on the fast path may touch: its name, its text, and what ends it.
 const CELL_ROOM: usize = 3 * PIECE;
 
+/// The least room a buffer has; longer than almost every row.
+const FIRST_ROOM: usize = 16 * 1024;
+
 /// Writes records to a buffer, one JSON object per line.
 #[derive(Debug, Default)]
 pub struct NdjsonEncoder {
     /// Written up to `written`; the bytes behind it are room.
     buffer: Vec<u8>,
     written: usize,
+    /// The size up to which the buffer is expected to grow.
+    expected: usize,
     columns: Vec<ColumnText>,
     layout: Option<Arc<Layout>>,
 }
@@ -72,9 +77,12 @@ impl ColumnText {
 }
 
 impl NdjsonEncoder {
-    /// An encoder with an empty buffer.
-    pub fn new() -> NdjsonEncoder {
-        NdjsonEncoder::default()
+    /// An encoder whose buffer is taken when it holds about this many bytes.
+    pub fn new(bytes: usize) -> NdjsonEncoder {
+        NdjsonEncoder {
+            expected: bytes.saturating_add(FIRST_ROOM),
+            ..NdjsonEncoder::default()
+        }
     }
 
     /// Bytes written since the buffer was last taken.
@@ -173,11 +181,15 @@ impl NdjsonEncoder {
         }
     }
 
+    /// Grows by doubling up to the expected size, so that a small object takes little memory and a
+    /// large one not twice what it needs.
     #[cold]
     fn grow(&mut self, bytes: usize) {
-        self.buffer
-            .reserve(self.written + bytes - self.buffer.len());
-        self.buffer.resize(self.buffer.capacity(), 0);
+        let needed = self.written + bytes;
+        let doubled = (2 * self.buffer.len()).clamp(FIRST_ROOM, self.expected.max(FIRST_ROOM));
+        let room = needed.max(doubled);
+        self.buffer.reserve_exact(room - self.buffer.len());
+        self.buffer.resize(room, 0);
     }
 
     /// Writes a cell of any kind and length.
@@ -256,7 +268,7 @@ mod tests {
     fn encode(log: &str) -> String {
         let options = ReadOptions::new(std::env::temp_dir());
         let mut reader = LogReader::open(log.as_bytes(), &options).unwrap();
-        let mut encoder = NdjsonEncoder::new();
+        let mut encoder = NdjsonEncoder::new(1000);
         let mut expected = Vec::new();
         while let Some(row) = reader.next_row().unwrap() {
             if let Row::Record(record) = row {

@@ -1,7 +1,7 @@
 //! Amazon S3: writing batches, and what its errors mean for readers and writers.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use telemetry::FailureClass;
 
@@ -116,7 +116,7 @@ impl S3Call<'_> {
             return S3Failure {
                 class,
                 code: code.to_owned(),
-                reason: format!("{at} got no answer: {}", DisplayErrorContext(error)),
+                reason: format!("{at} got no answer: {}", causes(error)),
             };
         };
         let status = response.status().as_u16();
@@ -170,6 +170,15 @@ impl S3Call<'_> {
             Meaning::OtherRegion => format!("bucket {bucket} is in another region than the request went to: use the bucket's region"),
         }
     }
+}
+
+/// An error and what caused it, in words.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Writes each batch to an object of its own.

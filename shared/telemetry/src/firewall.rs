@@ -196,7 +196,8 @@ fn log_type(event: &Map<String, Value>) -> FirewallLogType {
 fn normalise(event: &mut Map<String, Value>) {
     let rfc3339 = |value: &mut Value| {
         if let Some(time) = value.as_str().and_then(timestamp) {
-            *value = Value::from(time.to_string());
+            // Microseconds, as AWS writes them.
+            *value = Value::from(format!("{time:.6}"));
         }
     };
     let hexadecimal = |value: &mut Value| {

@@ -274,7 +274,7 @@ fn firewall_files_have_an_entry_for_each_object() {
         for (member, value) in told.as_object().unwrap() {
             if member == "netflow" {
                 assert_eq!(event[member]["bytes"], 45_000);
-                assert_eq!(event[member]["start"], "2025-10-20T10:30:40Z");
+                assert_eq!(event[member]["start"], "2025-10-20T10:30:40.000000Z");
             } else {
                 assert_eq!(event[member], *value, "{name}: {member}");
             }
