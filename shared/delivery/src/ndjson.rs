@@ -5,7 +5,6 @@
 //! third of exact copies of the few bytes a field has; what a piece holds too much, the next one
 //! overwrites.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -31,13 +30,19 @@ const FIRST_ROOM: usize = 16 * 1024;
 /// Writes records to a buffer, one JSON object per line.
 #[derive(Debug, Default)]
 pub struct NdjsonEncoder {
+    output: Output,
+    columns: Vec<ColumnText>,
+    layout: Option<Arc<Layout>>,
+}
+
+/// A buffer with room behind what is written.
+#[derive(Debug, Default)]
+struct Output {
     /// Written up to `written`; the bytes behind it are room.
     buffer: Vec<u8>,
     written: usize,
     /// The size up to which the buffer is expected to grow.
     expected: usize,
-    columns: Vec<ColumnText>,
-    layout: Option<Arc<Layout>>,
 }
 
 /// What stands around a column's values.
@@ -79,37 +84,41 @@ impl ColumnText {
 impl NdjsonEncoder {
     /// An encoder whose buffer is taken when it holds about this many bytes.
     pub fn new(bytes: usize) -> NdjsonEncoder {
-        NdjsonEncoder {
+        let output = Output {
             expected: bytes.saturating_add(FIRST_ROOM),
+            ..Output::default()
+        };
+        NdjsonEncoder {
+            output,
             ..NdjsonEncoder::default()
         }
     }
 
     /// Bytes written since the buffer was last taken.
     pub fn len(&self) -> usize {
-        self.written
+        self.output.written
     }
 
     /// Whether nothing was written since the buffer was last taken.
     pub fn is_empty(&self) -> bool {
-        self.written == 0
+        self.output.written == 0
     }
 
     /// What was written.
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.written]
+        &self.output.buffer[..self.output.written]
     }
 
     /// Forgets what was written and keeps the room.
     pub fn clear(&mut self) {
-        self.written = 0;
+        self.output.written = 0;
     }
 
     /// Takes what was written. `spare` becomes the next buffer; its content does not matter.
     pub fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {
-        let mut taken = std::mem::replace(&mut self.buffer, spare);
-        taken.truncate(self.written);
-        self.written = 0;
+        let mut taken = std::mem::replace(&mut self.output.buffer, spare);
+        taken.truncate(self.output.written);
+        self.output.written = 0;
         taken
     }
 
@@ -117,34 +126,47 @@ impl NdjsonEncoder {
     #[inline]
     pub fn write(&mut self, record: &Record<'_>) {
         match record {
-            Record::Flow(flow) => self.write_flow(flow),
+            Record::Flow(flow) => {
+                let layout = flow.layout();
+                if !self
+                    .layout
+                    .as_ref()
+                    .is_some_and(|known| Arc::ptr_eq(known, layout))
+                {
+                    self.use_layout(layout);
+                }
+                self.output.write_flow(&self.columns, flow);
+            }
             Record::Firewall(entry) => {
-                self.buffer.truncate(self.written);
+                let Output {
+                    buffer, written, ..
+                } = &mut self.output;
+                buffer.truncate(*written);
                 // Writing a JSON value to a vector does not fail.
-                drop(serde_json::to_writer(&mut self.buffer, entry.entry()));
-                self.buffer.push(b'\n');
-                self.written = self.buffer.len();
+                drop(serde_json::to_writer(&mut *buffer, entry.entry()));
+                buffer.push(b'\n');
+                *written = buffer.len();
             }
         }
     }
 
+    #[cold]
+    fn use_layout(&mut self, layout: &Arc<Layout>) {
+        self.columns = layout.columns().iter().map(ColumnText::new).collect();
+        self.layout = Some(Arc::clone(layout));
+    }
+}
+
+impl Output {
     #[inline]
-    fn write_flow(&mut self, flow: &FlowRecord<'_>) {
-        let known = self
-            .layout
-            .as_ref()
-            .is_some_and(|layout| Arc::ptr_eq(layout, flow.layout()));
-        if !known {
-            self.use_layout(flow.layout());
-        }
+    fn write_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>) {
         self.reserve(CELL_ROOM);
         self.buffer[self.written] = b'{';
         let start = self.written + 1;
         let mut at = start;
         let (plain, text) = (flow.is_plain(), flow.buffer());
-        for (index, cell) in flow.cells().iter().enumerate() {
+        for (column, cell) in columns.iter().zip(flow.cells()) {
             let fast = plain && cell.is_verbatim();
-            let column = &self.columns[index];
             match fast
                 .then(|| copy_cell(&mut self.buffer, at, column, cell, text))
                 .flatten()
@@ -153,7 +175,7 @@ impl NdjsonEncoder {
                 None if cell.is_absent() => {}
                 None => {
                     self.written = at;
-                    self.write_cell(index, cell, text, plain);
+                    self.write_cell(column, cell, text, plain);
                     at = self.written;
                 }
             }
@@ -165,12 +187,6 @@ impl NdjsonEncoder {
         self.buffer[end] = b'}';
         self.buffer[end + 1] = b'\n';
         self.written = end + 2;
-    }
-
-    #[cold]
-    fn use_layout(&mut self, layout: &Arc<Layout>) {
-        self.columns = layout.columns().iter().map(ColumnText::new).collect();
-        self.layout = Some(Arc::clone(layout));
     }
 
     /// Makes room for some bytes behind what is written.
@@ -194,27 +210,28 @@ impl NdjsonEncoder {
 
     /// Writes a cell of any kind and length.
     #[cold]
-    fn write_cell(&mut self, index: usize, cell: &Cell, buffer: &[u8], plain: bool) {
-        let text = cell.text(buffer);
+    fn write_cell(&mut self, column: &ColumnText, cell: &Cell, buffer: &[u8], plain: bool) {
+        if plain && cell.is_verbatim() {
+            let quote = &column.after[..column.after_len - 1];
+            return self.write_parts([&column.name, quote, cell.text(buffer), quote, b","]);
+        }
         let value = match cell.datum(buffer) {
             Datum::Integer(value) => value.to_string(),
-            Datum::Address(IpAddr::V4(value)) => format!("\"{value}\""),
-            Datum::Address(IpAddr::V6(value)) => format!("\"{value}\""),
+            Datum::Address(value) => format!("\"{value}\""),
             // The reader refuses rows that are not UTF-8, so nothing is replaced here.
-            Datum::Text if plain => format!("\"{}\"", String::from_utf8_lossy(text)),
-            Datum::Text => Value::from(String::from_utf8_lossy(text)).to_string(),
+            Datum::Text => Value::from(String::from_utf8_lossy(cell.text(buffer))).to_string(),
             Datum::Absent => return,
         };
-        for part in [
-            self.columns[index].name.clone().as_slice(),
-            value.as_bytes(),
-            b",",
-        ] {
-            self.reserve(part.len());
-            self.buffer[self.written..self.written + part.len()].copy_from_slice(part);
-            self.written += part.len();
+        self.write_parts([&column.name, value.as_bytes(), b","]);
+    }
+
+    fn write_parts<const N: usize>(&mut self, parts: [&[u8]; N]) {
+        self.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + CELL_ROOM);
+        for part in parts {
+            let end = self.written + part.len();
+            self.buffer[self.written..end].copy_from_slice(part);
+            self.written = end;
         }
-        self.reserve(CELL_ROOM);
     }
 }
 

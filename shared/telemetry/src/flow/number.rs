@@ -27,6 +27,13 @@ fn up_to_eight(text: &[u8], start: usize, digits: usize) -> Option<u64> {
 pub(super) fn integer(text: &[u8], start: usize, end: usize) -> Option<u64> {
     match end - start {
         digits @ 1..=8 if start + 8 <= text.len() => up_to_eight(text, start, digits),
+        // Times in seconds have ten digits.
+        10 if start + 8 <= text.len() => {
+            let high = up_to_eight(text, start, 8)?;
+            let [tens, ones] = *text.get(start + 8..)?.first_chunk()?;
+            let (tens, ones) = (u64::from(tens ^ b'0'), u64::from(ones ^ b'0'));
+            ((tens <= 9) & (ones <= 9)).then_some(high * 100 + tens * 10 + ones)
+        }
         digits @ 9..=16 => {
             let split = end - 8;
             let low = up_to_eight(text, split, 8)?;
@@ -110,6 +117,53 @@ pub(super) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// Whether the text of an IPv6 address is the one spelling that RFC 5952 recommends, which is the
+/// one the standard library prints. The text must be an address.
+pub(super) fn is_canonical_ipv6(text: &[u8]) -> bool {
+    let canonical_group = |group: &[u8]| match group {
+        [b'0', _, ..] => false,
+        _ => group
+            .iter()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)),
+    };
+    // Runs of zero groups: the longest there is, and the longest before `::`.
+    let (mut groups, mut run, mut longest, mut before) = (0, 0, 0, 0);
+    let mut gap = None;
+    let mut parts = text.split(|b| *b == b':').peekable();
+    let mut first = true;
+    while let Some(group) = parts.next() {
+        if group.is_empty() {
+            // The empty parts at either end belong to the `::` beside them.
+            if !first && parts.peek().is_some() {
+                if run > 0 {
+                    return false;
+                }
+                gap = Some(groups);
+                (before, longest) = (longest, 0);
+                if parts.peek() == Some(&&b"0"[..]) {
+                    return false;
+                }
+            }
+        } else if canonical_group(group) {
+            groups += 1;
+            run = if group == b"0" { run + 1 } else { 0 };
+            longest = longest.max(run);
+        } else {
+            return false;
+        }
+        first = false;
+    }
+    match gap {
+        // Mapped IPv4 addresses are printed with dots.
+        Some(0) if text.starts_with(b"::ffff:") && groups == 3 => false,
+        None => longest < 2,
+        Some(_) => {
+            let omitted = 8 - groups;
+            omitted >= 2 && before < omitted && longest <= omitted
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +205,37 @@ mod tests {
         ) {
             let expected = text.parse().ok();
             prop_assert_eq!(both_addresses(&text), (expected, expected));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_spellings_are_those_the_standard_library_prints(
+            groups in proptest::collection::vec(prop_oneof![Just(0_u16), Just(1), any::<u16>()], 8),
+            mapped: bool, at in 0..8_usize, omitted in 0..8_usize, upper: bool, padded: bool,
+        ) {
+            let mut groups = groups;
+            if mapped {
+                groups.splice(..6, [0, 0, 0, 0, 0, 0xffff]);
+            }
+            let address = Ipv6Addr::from(<[u16; 8]>::try_from(groups.clone()).unwrap());
+            let printed = address.to_string();
+            // Addresses that hold an IPv4 address print it with dots, and are then not copied.
+            prop_assert_eq!(is_canonical_ipv6(printed.as_bytes()), !printed.contains('.'));
+            let group = |g: &u16| match (upper, padded) {
+                (false, false) => format!("{g:x}"),
+                (true, false) => format!("{g:X}"),
+                (_, true) => format!("{g:04x}"),
+            };
+            let end = (at + omitted).min(8);
+            let spelled = if groups[at..end].iter().all(|g| *g == 0) && end > at {
+                let side = |groups: &[u16]| groups.iter().map(group).collect::<Vec<_>>().join(":");
+                format!("{}::{}", side(&groups[..at]), side(&groups[end..]))
+            } else {
+                groups.iter().map(group).collect::<Vec<_>>().join(":")
+            };
+            prop_assert_eq!(spelled.parse::<Ipv6Addr>().ok(), Some(address));
+            prop_assert_eq!(is_canonical_ipv6(spelled.as_bytes()), spelled == printed, "{}", spelled);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Column, Layout};
-use super::number::{epoch_seconds, integer, ipv4, ipv6};
+use super::number::{epoch_seconds, integer, ipv4, ipv6, is_canonical_ipv6};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +113,12 @@ impl Cell {
                 }
                 None => {
                     self.kind = CellKind::Ipv6;
+                    let Some(text) = text.get(start..end) else {
+                        return false;
+                    };
                     // IPv6 has many spellings: only one leaves here.
-                    self.verbatim = false;
-                    text.get(start..end).and_then(ipv6).is_some()
+                    self.verbatim = is_canonical_ipv6(text);
+                    ipv6(text).is_some()
                 }
             },
             _ => true,
@@ -151,7 +154,7 @@ impl Cell {
 
     /// Whether the text is the value's canonical form, so that it can be copied instead of
     /// formatted. Never so for absent values, numbers with leading zeros, times in milliseconds
-    /// and IPv6 addresses. Text may still need an escape, see [`FlowRecord::is_plain`].
+    /// and other spellings of IPv6 addresses than RFC 5952's. Text may still need an escape, see [`FlowRecord::is_plain`].
     #[inline(always)]
     pub fn is_verbatim(&self) -> bool {
         self.verbatim

@@ -283,9 +283,11 @@ impl<R: Read> TextReader<R> {
         let block = self.block.as_slice();
         let start = self.next;
         let (mut token, mut base, mut at) = (start, start, start);
+        let mut separator = b' ';
         let mut mask = separators(block.get(base..)?.first_chunk()?);
         for (cell_type, cell) in plan.types.iter().zip(&mut self.cells) {
-            if at != start && block.get(at) == Some(&b'\n') {
+            // The line ended before its columns did.
+            if separator == b'\n' {
                 return None;
             }
             while mask == 0 {
@@ -294,11 +296,9 @@ impl<R: Read> TextReader<R> {
             }
             at = base + mask.trailing_zeros() as usize;
             mask &= mask - 1;
+            separator = *block.get(at)?;
             // Two separators in a row: a blank line, or a column that is not there.
-            if at == token {
-                return None;
-            }
-            if !cell.read(cell_type, block, token, at) {
+            if at == token || !cell.read(cell_type, block, token, at) {
                 return None;
             }
             token = at + 1;
