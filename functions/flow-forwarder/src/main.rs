@@ -33,12 +33,8 @@ async fn main() -> Result<(), Error> {
 
 async fn invoke(forwarder: &Forwarder, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     let started = Instant::now();
-    let remaining = event
-        .context
-        .deadline()
-        .duration_since(SystemTime::now())
-        .unwrap_or_default();
-    let budget = Budget::new(remaining, forwarder.config().deadline_reserve);
+    let reserve = forwarder.config().deadline_reserve;
+    let budget = Budget::of_invocation(event.context.deadline, unix_ms(), reserve);
     let handled = forwarder.handle(&event.payload, &budget).await;
     let function = &event.context.env_config.function_name;
     let namespace = &forwarder.config().metrics_namespace;
