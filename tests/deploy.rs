@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use e2e::project;
-use e2e::s3_server::S3Server;
+use e2e::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 use serde_json::Value;
 
 /// The release profile with what makes it slow to build left out: what is tested is the way, not
@@ -77,6 +77,8 @@ fn the_deployed_function_turns_objects_into_records() {
     let settings = [
         "CLOUD_EXPORT_DESTINATIONS=stdout:".to_owned(),
         format!("AWS_ENDPOINT_URL={}", server.endpoint()),
+        format!("AWS_ACCESS_KEY_ID={ACCESS_KEY}"),
+        format!("AWS_SECRET_ACCESS_KEY={SECRET_KEY}"),
     ];
     let mut arguments: Vec<OsString> = vec!["--event".into(), event.into(), "--env".into()];
     arguments.extend(settings.map(OsString::from));
