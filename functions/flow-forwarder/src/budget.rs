@@ -30,7 +30,7 @@ impl Budget {
         const YEAR_2001: u64 = 1_000_000_000_000;
         match deadline_ms {
             0 => Budget::UNLIMITED,
-            ..YEAR_2001 => Budget::new(Duration::from_millis(deadline_ms), reserve),
+            1..YEAR_2001 => Budget::new(Duration::from_millis(deadline_ms), reserve),
             _ => Budget::new(
                 Duration::from_millis(deadline_ms.saturating_sub(now_ms)),
                 reserve,

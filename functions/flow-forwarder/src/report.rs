@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use telemetry::{Counts, FailureClass, RowErrorKind};
+use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
 
 use crate::event::ObjectRef;
 use crate::pipeline::ObjectOutcome;
@@ -37,11 +37,16 @@ impl ObjectReport {
         let skipped = Value::Object(skipped).to_string();
         let examples: Vec<String> = counts.examples.iter().map(ToString::to_string).collect();
         let examples = Value::from(examples).to_string();
+        // What the key tells is a hint for whoever searches the log; the content decided the rest.
+        let hint = ObjectKey::parse(&self.object.key);
         macro_rules! line {
             ($level:ident, $message:literal $(, $field:ident = $value:expr)*) => {
                 tracing::$level!(
                     bucket = self.object.bucket,
                     key = self.object.key,
+                    log_account = hint.as_ref().map(|hint| hint.account),
+                    log_region = hint.as_ref().map(|hint| hint.region),
+                    log_source = hint.as_ref().map(|hint| hint.source),
                     format = format.map_or("unknown", |f| f.label()),
                     rows = counts.rows,
                     records = counts.records,
