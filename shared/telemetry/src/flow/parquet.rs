@@ -244,8 +244,7 @@ impl ParquetReader {
             if !cell.read(cell_type, &self.text, *start, *end) {
                 let status = self.plan.status_place().and_then(|s| self.spans.get(s));
                 let status = status.and_then(|(start, end)| self.text.get(*start..*end));
-                let state = status.and_then(RowPlan::status);
-                return state.ok_or_else(|| self.plan.value_error(place));
+                return self.plan.unreadable(place, status);
             }
         }
         Ok(self.plan.state(&self.cells, &self.text))

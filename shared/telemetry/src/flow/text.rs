@@ -91,7 +91,7 @@ impl RowPlan {
     }
 
     /// The state that a log status names, if it is NODATA or SKIPDATA.
-    pub(super) fn status(text: &[u8]) -> Option<RowState> {
+    fn status(text: &[u8]) -> Option<RowState> {
         match text {
             b"NODATA" => Some(RowState::NoData),
             b"SKIPDATA" => Some(RowState::SkipData),
@@ -102,6 +102,20 @@ impl RowPlan {
     /// The place of the log status.
     pub(super) fn status_place(&self) -> Option<usize> {
         self.status
+    }
+
+    /// What a row is whose column at `place` cannot be read; `status` is the text of its log
+    /// status. If that says NODATA or SKIPDATA, the columns mean nothing (some writers put words
+    /// into them) and the row is counted as what it says.
+    #[cold]
+    pub(super) fn unreadable(
+        &self,
+        place: usize,
+        status: Option<&[u8]>,
+    ) -> Result<RowState, RowErrorKind> {
+        status
+            .and_then(RowPlan::status)
+            .ok_or_else(|| self.value_error(place))
     }
 
     #[inline(always)]
@@ -121,7 +135,7 @@ impl RowPlan {
         }
     }
 
-    pub(super) fn value_error(&self, place: usize) -> RowErrorKind {
+    fn value_error(&self, place: usize) -> RowErrorKind {
         let column = self.layout.columns().get(place);
         RowErrorKind::Value {
             column: column.map_or_else(String::new, |c| c.name.to_string()),
@@ -564,24 +578,13 @@ impl<R: Read> TextReader<R> {
             .zip(&mut self.cells);
         for (place, ((cell_type, (start, end)), cell)) in columns.enumerate() {
             if !cell.read(cell_type, block, *start as usize, *end as usize) {
-                return self.without_data(place);
+                let status = plan.status_place().and_then(|s| self.spans.spans.get(s));
+                let status =
+                    status.and_then(|(start, end)| block.get(*start as usize..*end as usize));
+                return plan.unreadable(place, status);
             }
         }
         Ok(plan.state(&self.cells, block))
-    }
-
-    /// A row has a column that cannot be read. If it says NODATA or SKIPDATA, its columns mean
-    /// nothing (some writers put words into them) and it is counted as what it says.
-    #[cold]
-    fn without_data(&mut self, place: usize) -> Result<RowState, RowErrorKind> {
-        let Some(plan) = &self.plan else {
-            return Err(RowErrorKind::NoLayout);
-        };
-        let status = plan.status.and_then(|s| self.spans.spans.get(s));
-        let state = status
-            .and_then(|(start, end)| self.block.get(*start as usize..*end as usize))
-            .and_then(RowPlan::status);
-        state.ok_or_else(|| plan.value_error(place))
     }
 
     /// The row does not fit the layout in use: another may, if no header named this one.
