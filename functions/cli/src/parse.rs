@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use delivery::ndjson::NdjsonEncoder;
 use indicatif::ProgressBar;
-use telemetry::{Layout, LogReader, ReadError, ReadOptions, Row, analysis};
+use telemetry::{Layout, LogReader, ReadOptions, Row, analysis};
 
 use crate::Stop;
 use crate::args::ParseArguments;
@@ -23,8 +23,8 @@ enum FileError {
     /// The reader of our output is gone: there is nothing left to do.
     OutputClosed,
     Output(io::Error),
-    Open(io::Error),
-    Read(ReadError),
+    /// The file cannot be opened, or not be read to its end; the reason.
+    Unread(String),
 }
 
 /// Reads the files, writes their records to standard output and the summary to standard error.
@@ -65,12 +65,9 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
             Err(FileError::Output(error)) => {
                 return Err(Stop::Failed(format!("standard output: {error}")));
             }
-            Err(FileError::Open(error)) => summary
-                .failed
-                .push((file.display().to_string(), error.to_string())),
-            Err(FileError::Read(error)) => summary
-                .failed
-                .push((file.display().to_string(), error.to_string())),
+            Err(FileError::Unread(reason)) => {
+                summary.failed.push((file.display().to_string(), reason));
+            }
         }
     }
     bar.finish_and_clear();
@@ -85,6 +82,10 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
     }
 }
 
+fn unread(error: impl std::fmt::Display) -> FileError {
+    FileError::Unread(error.to_string())
+}
+
 fn read_file(
     file: &Path,
     options: &ReadOptions,
@@ -95,9 +96,9 @@ fn read_file(
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(file).map_err(FileError::Open)?)
+        Box::new(File::open(file).map_err(unread)?)
     };
-    let mut log = LogReader::open(bar.wrap_read(input), options).map_err(FileError::Read)?;
+    let mut log = LogReader::open(bar.wrap_read(input), options).map_err(unread)?;
     let result = read_rows(&mut log, output);
     summary.counts.add(log.counts());
     for shortfall in log
@@ -113,7 +114,7 @@ fn read_file(
 }
 
 fn read_rows(log: &mut LogReader<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
-    while let Some(row) = log.next_row().map_err(FileError::Read)? {
+    while let Some(row) = log.next_row().map_err(unread)? {
         if let Row::Record(record) = row {
             output.encoder.write(&record);
             if output.encoder.len() >= WRITE_BYTES {
