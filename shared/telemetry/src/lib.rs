@@ -20,6 +20,7 @@
 pub mod analysis;
 pub mod counts;
 pub mod decode;
+pub mod describe;
 pub mod failure;
 pub mod firewall;
 pub mod flow;
