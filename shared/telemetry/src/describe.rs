@@ -9,7 +9,17 @@
 //!
 //! Nothing here sends anything: requests and answers are values.
 
+pub mod answer;
 pub mod catalogue;
+mod model;
 pub mod partition;
+pub mod redaction;
+pub mod request;
+mod route_search;
+pub mod scalar;
 pub mod service;
 pub mod state;
+pub mod walk;
+mod xml;
+
+pub use model::ModelError;

@@ -564,18 +564,16 @@ pub const CATALOGUE: &[Endpoint] = &[
             "which attachments put their routes into a route table",
         ),
     ),
-    Endpoint {
-        ..per_route_table(
-            "Routes",
-            ec2(
-                "SearchTransitGatewayRoutes",
-                "TransitGatewayRoutes",
-                next_token(1000),
-                &["TransitGatewayRouteTableId"],
-                "the routes of transit gateway route tables, all of them",
-            ),
-        )
-    },
+    per_route_table(
+        "Routes",
+        ec2(
+            "SearchTransitGatewayRoutes",
+            "TransitGatewayRoutes",
+            next_token(1000),
+            &["TransitGatewayRouteTableId"],
+            "the routes of transit gateway route tables, all of them",
+        ),
+    ),
     per_route_table(
         "TransitGatewayPrefixListReferences",
         ec2(
@@ -696,21 +694,25 @@ pub const CATALOGUE: &[Endpoint] = &[
         &["LoadBalancerArn"],
         "Application, Network and Gateway Load Balancers",
     ),
-    per(
-        "LoadBalancers",
-        "LoadBalancerArn",
-        "LoadBalancerArn",
-        Rows::Flat,
-        "Listeners",
-        regional(
-            ElasticLoadBalancingV2,
-            "DescribeListeners",
+    Endpoint {
+        // AWS does not answer it today; the model has a place for it.
+        secrets: &["DefaultActions[].AuthenticateOidcConfig.ClientSecret"],
+        ..per(
+            "LoadBalancers",
+            "LoadBalancerArn",
+            "LoadBalancerArn",
+            Rows::Flat,
             "Listeners",
-            marker(400),
-            &["ListenerArn"],
-            "ports and protocols of load balancers",
-        ),
-    ),
+            regional(
+                ElasticLoadBalancingV2,
+                "DescribeListeners",
+                "Listeners",
+                marker(400),
+                &["ListenerArn"],
+                "ports and protocols of load balancers",
+            ),
+        )
+    },
     regional(
         ElasticLoadBalancingV2,
         "DescribeTargetGroups",

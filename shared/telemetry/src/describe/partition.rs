@@ -28,7 +28,9 @@ pub const PARTITIONS: &[Partition] = &[
     Partition {
         name: "aws",
         dns_suffix: "amazonaws.com",
-        region_prefixes: &["us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-"],
+        region_prefixes: &[
+            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+        ],
         home_region: "us-east-1",
         iam: ("iam.amazonaws.com", "us-east-1"),
         organizations: "us-east-1",

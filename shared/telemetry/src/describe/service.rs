@@ -248,14 +248,22 @@ mod tests {
                 .map(|host| format!("{} {}", host.name, host.signing_region))
         };
         for (service, region, expected) in [
-            (Service::Ec2, "eu-west-1", "ec2.eu-west-1.amazonaws.com eu-west-1"),
+            (
+                Service::Ec2,
+                "eu-west-1",
+                "ec2.eu-west-1.amazonaws.com eu-west-1",
+            ),
             (
                 Service::ElasticLoadBalancingV2,
                 "cn-north-1",
                 "elasticloadbalancing.cn-north-1.amazonaws.com.cn cn-north-1",
             ),
             (Service::Iam, "eu-west-1", "iam.amazonaws.com us-east-1"),
-            (Service::Iam, "us-gov-east-1", "iam.us-gov.amazonaws.com us-gov-west-1"),
+            (
+                Service::Iam,
+                "us-gov-east-1",
+                "iam.us-gov.amazonaws.com us-gov-west-1",
+            ),
             (
                 Service::Organizations,
                 "cn-north-1",
