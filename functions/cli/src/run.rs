@@ -8,7 +8,8 @@ use delivery::DestinationUrl;
 use flow_forwarder::config::{DESTINATIONS, FORMAT};
 use flow_forwarder::event::{self, Request};
 use flow_forwarder::source::{AnySource, DirectorySource, S3Source};
-use flow_forwarder::{Answer, Budget, Config, Forwarder, aws};
+use flow_forwarder::{Answer, Config, Forwarder};
+use invocation::{Budget, aws};
 use serde_json::Value;
 
 use crate::Stop;

@@ -5,22 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::DestinationUrl;
+use invocation::{SettingError, Variable};
 use telemetry::{Layout, ReadOptions};
 
 use crate::pipeline::PipelineOptions;
-
-/// One environment variable.
-#[derive(Debug, Clone, Copy)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// What is used when it is not set; `None` when it has to be.
-    pub default: Option<&'static str>,
-    /// A valid value.
-    pub example: &'static str,
-    /// What it sets.
-    pub meaning: &'static str,
-}
 
 /// Where records go.
 pub const DESTINATIONS: Variable = Variable {
@@ -136,61 +124,12 @@ pub struct Config {
     pub metrics_namespace: String,
 }
 
-/// A variable whose value cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: {problem}. A valid value: {example}")]
-pub struct ConfigError {
-    variable: &'static str,
-    problem: String,
-    example: &'static str,
-}
-
-impl Variable {
-    fn error(&self, problem: impl std::fmt::Display) -> ConfigError {
-        ConfigError {
-            variable: self.name,
-            problem: problem.to_string(),
-            example: self.example,
-        }
-    }
-
-    fn value(&self, lookup: &impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
-        match lookup(self.name).filter(|value| !value.trim().is_empty()) {
-            Some(value) => Ok(value),
-            None => self
-                .default
-                .map(str::to_owned)
-                .ok_or_else(|| self.error("it is not set and has no default")),
-        }
-    }
-
-    fn number(
-        &self,
-        lookup: &impl Fn(&str) -> Option<String>,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, ConfigError> {
-        let value = self.value(lookup)?;
-        let number: u64 = value
-            .trim()
-            .parse()
-            .map_err(|_| self.error(format!("{value:?} is not a whole number")))?;
-        if !range.contains(&number) {
-            return Err(self.error(format!(
-                "{number} is not between {} and {}",
-                range.start(),
-                range.end()
-            )));
-        }
-        Ok(number)
-    }
-}
-
 impl Config {
     /// Reads the configuration. `lookup` gives a variable's value; nothing else is asked.
     ///
     /// # Errors
     /// The first variable whose value cannot be used, with the problem and a valid example.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Config, SettingError> {
         let lookup = &lookup;
         let destinations = DESTINATIONS
             .value(lookup)?

@@ -9,13 +9,13 @@ use futures_util::StreamExt;
 use serde_json::Value;
 
 use crate::answer::{Answer, MessageOutcome, worst};
-use crate::budget::Budget;
 use crate::config::Config;
 use crate::event::{self, Invocation, Message, ObjectRef, Request};
 use crate::failure::Failure;
 use crate::pipeline;
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
+use invocation::Budget;
 
 /// What one invocation gave.
 #[derive(Debug)]

@@ -8,19 +8,15 @@
 //! call the same method.
 
 pub mod answer;
-pub mod aws;
-pub mod budget;
 pub mod config;
 pub mod event;
 pub mod failure;
 pub mod forwarder;
-pub mod logging;
 pub mod pipeline;
 pub mod report;
 pub mod source;
 
 pub use answer::Answer;
-pub use budget::Budget;
 pub use config::Config;
 pub use failure::Failure;
 pub use forwarder::Forwarder;

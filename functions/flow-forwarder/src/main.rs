@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flow_forwarder::source::{AnySource, S3Source};
-use flow_forwarder::{Budget, Config, Failure, Forwarder, aws, logging};
+use flow_forwarder::{Config, Failure, Forwarder};
+use invocation::{Budget, aws, logging};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 

@@ -17,10 +17,10 @@ use telemetry::log::LogFormat;
 use telemetry::{Counts, Layout, LogReader, ReadOptions, Row, analysis};
 use tokio::sync::mpsc;
 
-use crate::budget::Budget;
 use crate::event::ObjectRef;
 use crate::failure::Failure;
 use crate::source::{Body, ObjectSource, OpenObject};
+use invocation::Budget;
 
 /// Chunks of the download that wait to be decoded. Chunks are 16 KiB or so.
 const CHUNKS_AHEAD: usize = 8;

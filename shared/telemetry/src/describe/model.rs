@@ -110,10 +110,11 @@ impl Model {
             shapes: Vec::new(),
         };
         for service in Service::ALL {
-            let described = &file["services"][service.id()];
-            let inputs = model.add_shapes(object(&described["inputs"])?)?;
-            let outputs = model.add_shapes(object(&described["outputs"])?)?;
-            for (name, operation) in object(&described["operations"])? {
+            let described = file.get("services").and_then(|all| all.get(service.id()));
+            let part = |name: &str| object(described.and_then(|service| service.get(name)));
+            let inputs = model.add_shapes(part("inputs")?)?;
+            let outputs = model.add_shapes(part("outputs")?)?;
+            for (name, operation) in part("operations")? {
                 let shape = |ids: &HashMap<String, ShapeId>, member: &str| {
                     operation
                         .get(member)
@@ -173,9 +174,9 @@ impl Model {
     }
 }
 
-fn object(value: &Value) -> Result<&Map<String, Value>, ModelError> {
+fn object(value: Option<&Value>) -> Result<&Map<String, Value>, ModelError> {
     value
-        .as_object()
+        .and_then(Value::as_object)
         .ok_or_else(|| ModelError("a service is missing".into()))
 }
 
