@@ -13,6 +13,7 @@ pub mod answer;
 pub mod catalogue;
 mod model;
 pub mod partition;
+pub mod policy;
 pub mod redaction;
 pub mod request;
 mod route_search;

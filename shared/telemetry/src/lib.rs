@@ -27,6 +27,7 @@ pub mod flow;
 pub mod generate;
 pub mod log;
 pub mod object_key;
+pub mod target;
 
 pub use counts::{Counts, RowError, RowErrorKind};
 pub use decode::{DecodeLimits, ReadError};
