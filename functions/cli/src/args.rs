@@ -34,6 +34,10 @@ pub enum Command {
     Parse(ParseArguments),
     /// Make a log: realistic rows, the same for the same arguments.
     Generate(GenerateArguments),
+    /// Collect metadata: ask AWS about the network in every account and region, and keep the answers.
+    Collect(CollectArguments),
+    /// Print the IAM policies that collecting takes.
+    Policy(PolicyArguments),
 }
 
 /// `cloud-export run`
@@ -129,6 +133,81 @@ pub struct GenerateArguments {
     /// File to write [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `cloud-export collect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Asks with this machine's AWS credentials, as the AWS CLI finds them; AWS_ENDPOINT_URL sends every call elsewhere. \
+What is answered becomes one snapshot for each account and region, current/<account>/<region>.json.gz below --metadata; \
+what could not be asked keeps what was known before.
+
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
+
+Examples:
+  cloud-export collect
+  cloud-export collect --regions us-east-1,eu-west-1 --metadata s3://metadata-use1/network
+  cloud-export collect --primary-role arn:aws:iam::111111111111:role/cloud-export-primary \\
+      --accounts organization --role cloud-export-reader")]
+pub struct CollectArguments {
+    /// Where snapshots are kept: file:///dir or s3://bucket/prefix [default: file://metadata].
+    #[arg(long, value_name = "URL")]
+    pub metadata: Option<String>,
+    /// Where change events go: stdout:, file:///dir or s3://bucket/prefix. May be given several times.
+    #[arg(long, value_name = "URL")]
+    pub destination: Vec<String>,
+    /// Role that is assumed first.
+    #[arg(long, value_name = "ARN")]
+    pub primary_role: Option<String>,
+    /// External id of the primary role.
+    #[arg(long, value_name = "ID")]
+    pub primary_external_id: Option<String>,
+    /// Accounts beside the primary role's: ids separated by commas, or organization.
+    #[arg(long, value_name = "IDS")]
+    pub accounts: Option<String>,
+    /// Accounts that are left out.
+    #[arg(long, value_name = "IDS")]
+    pub blocked_accounts: Option<String>,
+    /// Role to assume in each account: a name, or an ARN with {account}.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// External id of the role in each account.
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// Regions separated by commas, or enabled [default: enabled].
+    #[arg(long, value_name = "REGIONS")]
+    pub regions: Option<String>,
+    /// Name of the sessions of assumed roles.
+    #[arg(long, value_name = "NAME")]
+    pub session_name: Option<String>,
+    /// Accounts, regions and role chains of any length, as a JSON list.
+    #[arg(long, value_name = "JSON")]
+    pub targets: Option<String>,
+    /// Accounts and regions asked at once.
+    #[arg(long, value_name = "N")]
+    pub units_at_once: Option<String>,
+    /// Write one JSON object for each account and region, and a summary, instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `cloud-export policy`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cloud-export policy
+  cloud-export policy --assume 'arn:aws:iam::*:role/cloud-export-reader'
+  cloud-export policy --trust arn:aws:iam::111111111111:role/cloud-export-primary --external-id cloud-export-1f0c")]
+pub struct PolicyArguments {
+    /// Print the policy that allows to assume these roles, instead of the one that reads an account.
+    #[arg(long, value_name = "ARN", conflicts_with = "trust")]
+    pub assume: Vec<String>,
+    /// Print the trust policy for a role that this role may assume.
+    #[arg(long, value_name = "ARN")]
+    pub trust: Option<String>,
+    /// External id that the trust policy asks for.
+    #[arg(long, value_name = "ID", requires = "trust")]
+    pub external_id: Option<String>,
 }
 
 /// How a generated log is stored.

@@ -1,8 +1,10 @@
-//! `cloud-export`: the forwarder on this machine, and what an operator asks for.
+//! `cloud-export`: the functions on this machine, and what an operator asks for.
 
 mod args;
+mod collect;
 mod generate;
 mod parse;
+mod policy;
 mod progress;
 mod run;
 mod summary;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::parse(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),
+        Command::Collect(arguments) => collect::collect(&arguments),
+        Command::Policy(arguments) => policy::policy(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

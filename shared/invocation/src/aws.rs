@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_smithy_runtime_api::client::http::HttpClient;
 
 /// Attempts of one call, the first included. What still fails is handed back: the queue is a better
 /// timer than a waiting function.
@@ -18,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The behaviour that the SDK's defaults are those of.
-fn behavior_version() -> BehaviorVersion {
+pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
@@ -26,6 +27,15 @@ fn behavior_version() -> BehaviorVersion {
 ///
 /// A body that stops arriving is given up by the SDK's own protection against stalled streams.
 pub async fn sdk_config() -> SdkConfig {
+    loader().load().await
+}
+
+/// Like [`sdk_config`], for calls that share an HTTP client.
+pub async fn sdk_config_over(client: impl HttpClient + 'static) -> SdkConfig {
+    loader().http_client(client).load().await
+}
+
+fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -33,8 +43,6 @@ pub async fn sdk_config() -> SdkConfig {
     aws_config::defaults(behavior_version())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts)
-        .load()
-        .await
 }
 
 /// A configuration for work that calls no AWS service. Nothing is looked for.

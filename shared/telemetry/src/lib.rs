@@ -18,6 +18,7 @@
 )]
 
 pub mod analysis;
+pub mod change;
 pub mod counts;
 pub mod decode;
 pub mod describe;
@@ -27,6 +28,7 @@ pub mod flow;
 pub mod generate;
 pub mod log;
 pub mod object_key;
+pub mod snapshot;
 pub mod target;
 
 pub use counts::{Counts, RowError, RowErrorKind};

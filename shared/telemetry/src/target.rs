@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::describe::partition::{self, Partition};
 
@@ -285,6 +285,37 @@ fn listed(
     Ok(parts)
 }
 
+impl Target {
+    /// The target as [`target`] reads it.
+    pub fn to_json(&self) -> Value {
+        let hop = |hop: &Hop| {
+            let mut described = Map::from_iter([
+                ("role".to_owned(), json!(hop.role.to_string())),
+                ("session_name".to_owned(), json!(hop.session_name)),
+            ]);
+            described.extend(
+                hop.external_id
+                    .iter()
+                    .map(|id| ("external_id".to_owned(), json!(id))),
+            );
+            Value::Object(described)
+        };
+        let account = self
+            .account
+            .iter()
+            .map(|id| ("account".to_owned(), json!(id)));
+        let rest = json!({
+            "regions": match &self.regions {
+                Regions::Enabled => json!("enabled"),
+                Regions::Listed(names) => json!(names),
+            },
+            "chain": self.chain.iter().map(hop).collect::<Vec<_>>(),
+        });
+        let rest = rest.as_object().cloned().unwrap_or_default();
+        Value::Object(account.chain(rest).collect())
+    }
+}
+
 /// Reads targets written as a JSON list, for chains of any length:
 ///
 /// ```json
@@ -312,7 +343,11 @@ pub fn targets(text: &str, session_name: &str) -> Result<Vec<Target>, TargetErro
         .collect()
 }
 
-fn target(described: &Value, session_name: &str) -> Result<Target, TargetError> {
+/// Reads one target, as [`targets`] reads the elements of its list.
+///
+/// # Errors
+/// The place within the target and what is wrong there.
+pub fn target(described: &Value, session_name: &str) -> Result<Target, TargetError> {
     known_members(described, &["account", "regions", "chain"])?;
     let chain = match described.get("chain") {
         None => Vec::new(),
@@ -495,6 +530,12 @@ mod tests {
             .map(|hop| hop.session_name.as_str())
             .collect();
         assert_eq!(sessions, ["cloud-export", "netops", "cloud-export"]);
+        for described in &targets {
+            assert_eq!(
+                target(&described.to_json(), "other").as_ref(),
+                Ok(described)
+            );
+        }
         assert_eq!(
             targets[1],
             Target {

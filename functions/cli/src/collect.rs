@@ -1,0 +1,200 @@
+//! `cloud-export collect`: the collector's handler on this machine.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use invocation::{Budget, aws};
+use jiff::Timestamp;
+use metadata_collector::aws_cloud::{AwsCloud, http_client};
+use metadata_collector::config::{
+    ACCOUNTS, BLOCKED_ACCOUNTS, DESTINATIONS, EXTERNAL_ID, METADATA, PRIMARY_EXTERNAL_ID,
+    PRIMARY_ROLE, REGIONS, ROLE, SESSION_NAME, TARGETS, UNITS_AT_ONCE,
+};
+use metadata_collector::report::{Summary, UnitReport};
+use metadata_collector::{Collector, Config};
+use serde_json::json;
+
+use crate::Stop;
+use crate::args::CollectArguments;
+use crate::summary::{grouped, peak_memory, text_table};
+
+/// Where snapshots are kept unless something else is said.
+const DEFAULT_METADATA: &str = "file://metadata";
+
+/// Collects, and writes what became of each account and region.
+pub fn collect(arguments: &CollectArguments) -> Result<(), Stop> {
+    let config = Config::from_lookup(|name| setting(arguments, name))
+        .map_err(|error| Stop::Usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Stop::Failed(format!("the program's threads could not be started: {e}")))?;
+    runtime.block_on(run(arguments, config))
+}
+
+/// An option where one was given, else the function's environment variable.
+fn setting(arguments: &CollectArguments, name: &str) -> Option<String> {
+    let destinations = Some(arguments.destination.join(" ")).filter(|urls| !urls.is_empty());
+    let options = [
+        (METADATA, &arguments.metadata),
+        (DESTINATIONS, &destinations),
+        (PRIMARY_ROLE, &arguments.primary_role),
+        (PRIMARY_EXTERNAL_ID, &arguments.primary_external_id),
+        (ACCOUNTS, &arguments.accounts),
+        (BLOCKED_ACCOUNTS, &arguments.blocked_accounts),
+        (ROLE, &arguments.role),
+        (EXTERNAL_ID, &arguments.external_id),
+        (REGIONS, &arguments.regions),
+        (SESSION_NAME, &arguments.session_name),
+        (TARGETS, &arguments.targets),
+        (UNITS_AT_ONCE, &arguments.units_at_once),
+    ];
+    let option = options.iter().find(|(variable, _)| variable.name == name);
+    let given = option.and_then(|(_, value)| (*value).clone());
+    let environment = || {
+        std::env::var(name)
+            .ok()
+            .filter(|value| !value.trim().is_empty())
+    };
+    let fallback = || (name == METADATA.name).then(|| DEFAULT_METADATA.to_owned());
+    given.or_else(environment).or_else(fallback)
+}
+
+async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
+    let http = http_client();
+    let sdk = aws::sdk_config_over(http.clone()).await;
+    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http));
+    // No deadline here: nothing has to be handed on.
+    let config = Config {
+        fan_out_queue: None,
+        ..config
+    };
+    let metadata = config.metadata.to_string();
+    let collector = Collector::on_aws(cloud, &sdk, config, Timestamp::now)
+        .map_err(|error| Stop::Usage(error.to_string()))?;
+    let started = Instant::now();
+    let table = Mutex::new(Table::default());
+    let observe = |report: &UnitReport| {
+        if arguments.json {
+            println!("{}", report.to_json());
+            return;
+        }
+        eprintln!(
+            "{} {}: {}, {} rows, {} calls",
+            report.unit.account,
+            report.unit.region,
+            report.state.label(),
+            grouped(report.rows as u64),
+            grouped(report.calls)
+        );
+        table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(report);
+    };
+    let done = collector.everything(&Budget::UNLIMITED, &observe).await;
+    let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let summary = match done {
+        Ok(summary) => summary,
+        Err(error) => {
+            if !arguments.json {
+                print!("{}", table.text());
+            }
+            return Err(Stop::Failed(error.to_string()));
+        }
+    };
+    if arguments.json {
+        println!("{}", json!({"summary": summary.to_json()}));
+    } else {
+        print!("{}", table.text());
+        eprintln!("{}", closing(&summary, started, &metadata));
+    }
+    match summary.is_fine() {
+        true => Ok(()),
+        false => Err(Stop::SomeFailed),
+    }
+}
+
+fn closing(summary: &Summary, started: Instant, metadata: &str) -> String {
+    let units: u64 = summary.units.iter().sum();
+    let memory = peak_memory().map_or_else(String::new, |bytes| {
+        format!(", {} MiB of memory at most", bytes >> 20)
+    });
+    format!(
+        "{} accounts and regions, {} rows, {} calls, {} changes in {:.1} s{memory}; snapshots are below {metadata}",
+        grouped(units),
+        grouped(summary.rows),
+        grouped(summary.calls),
+        grouped(summary.changes),
+        started.elapsed().as_secs_f64(),
+    )
+}
+
+/// The table of accounts, regions and states, and why what failed failed.
+#[derive(Debug, Default)]
+struct Table {
+    rows: BTreeMap<(String, String), [String; 6]>,
+    reasons: BTreeMap<String, Vec<String>>,
+}
+
+impl Table {
+    fn add(&mut self, report: &UnitReport) {
+        let key = (report.unit.account.clone(), report.unit.region.clone());
+        let endpoints: Vec<String> = report
+            .endpoints
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let cells = [
+            key.0.clone(),
+            key.1.clone(),
+            report.state.label().to_owned(),
+            endpoints.join(", "),
+            grouped(report.rows as u64),
+            grouped(report.calls),
+        ];
+        let place = format!("{} {}", key.0, key.1);
+        self.rows.insert(key, cells);
+        if let Some(error) = &report.error {
+            self.reasons
+                .entry(error.clone())
+                .or_default()
+                .push(place.clone());
+        }
+        if let Some(chain) = &report.chain_failure {
+            self.reasons
+                .entry(chain.to_string())
+                .or_default()
+                .push(place);
+            return;
+        }
+        for (section, failed) in &report.failures {
+            let item = failed
+                .item
+                .as_ref()
+                .map_or_else(String::new, |item| format!(" of {item}"));
+            let role = report.unit.roles.last().map_or("", String::as_str);
+            let reason = format!("{} {role}", failed.failure);
+            let places = self.reasons.entry(reason).or_default();
+            places.push(format!("{place} {section}{item}"));
+        }
+    }
+
+    fn text(&self) -> String {
+        const PLACES: usize = 8;
+        let header = ["account", "region", "state", "endpoints", "rows", "calls"];
+        let rows: Vec<&[String]> = self.rows.values().map(<[String; 6]>::as_slice).collect();
+        let mut text = text_table(&header, &rows);
+        for (reason, places) in &self.reasons {
+            text.push_str(&format!("\n{}\n", reason.trim_end()));
+            for place in places.iter().take(PLACES) {
+                text.push_str(&format!("    {place}\n"));
+            }
+            if let Some(more) = places.len().checked_sub(PLACES).filter(|more| *more > 0) {
+                text.push_str(&format!("    and {more} more\n"));
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,78 @@
+//! The cloud: what can be asked, and by whom.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use telemetry::describe::catalogue::Endpoint;
+use telemetry::describe::service::Service;
+use telemetry::describe::state::CallFailure;
+use telemetry::describe::walk::Call;
+use telemetry::target::Hop;
+
+/// Where calls are made: one service in one region of one account, which AWS counts and throttles
+/// on its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The service.
+    pub service: Service,
+}
+
+impl Place {
+    /// Where an endpoint is asked for an account, `region` being the one that regional endpoints are
+    /// asked in and global ones are asked through.
+    pub fn of(endpoint: &Endpoint, account: &str, region: &str) -> Place {
+        Place {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            service: endpoint.service,
+        }
+    }
+}
+
+/// Credentials that were given, and until when they are good.
+#[derive(Debug, Clone)]
+pub struct Granted<C> {
+    /// The credentials.
+    pub credentials: C,
+    /// When they end; `None` when that is not known.
+    pub expires: Option<Timestamp>,
+}
+
+/// Answers calls.
+pub trait Cloud: Send + Sync {
+    /// What a call is signed with.
+    type Credentials: Clone + Send + Sync;
+
+    /// What has to be kept between calls to one place, such as how often it was asked lately.
+    type Lane: Send + Sync;
+
+    /// The credentials at hand.
+    fn own(&self) -> impl Future<Output = Result<Granted<Self::Credentials>, CallFailure>> + Send;
+
+    /// The account that credentials belong to, and its partition.
+    fn account(
+        &self,
+        credentials: &Self::Credentials,
+    ) -> impl Future<Output = Result<(String, String), CallFailure>> + Send;
+
+    /// Credentials of a role, asked for with those of the hop before.
+    fn assume(
+        &self,
+        with: &Self::Credentials,
+        hop: &Hop,
+    ) -> impl Future<Output = Result<Granted<Self::Credentials>, CallFailure>> + Send;
+
+    /// A lane to a place.
+    fn lane(&self, place: Place) -> Self::Lane;
+
+    /// Makes a call, as often as its answer takes, at the pace that the place bears.
+    fn call(
+        &self,
+        lane: &Self::Lane,
+        credentials: &Self::Credentials,
+        call: &Call,
+    ) -> impl Future<Output = Result<Value, CallFailure>> + Send;
+}

@@ -1,0 +1,29 @@
+//! The metadata collector: what AWS knows about a network, asked in every account and region, and
+//! kept.
+//!
+//! ```text
+//! job ─▶ collector ─▶ sessions (role chains) ─▶ unit (account, region) ─▶ snapshot ─▶ store
+//!            │                                    │    ▲                     │
+//!            └─▶ queue (what is handed on)        ▼    │                     └─▶ changes ─▶ destinations
+//!                                          cloud: aws_cloud
+//! ```
+//!
+//! What is asked and how answers are read is data of the [`telemetry::describe`] module; here is who
+//! asks, with which credentials, at which pace, and until when.
+
+pub mod answer;
+pub mod aws_cloud;
+pub mod cloud;
+pub mod collector;
+pub mod config;
+pub mod job;
+pub mod pace;
+pub mod queue;
+pub mod report;
+pub mod sessions;
+pub mod store;
+pub mod unit;
+
+pub use answer::Answer;
+pub use collector::Collector;
+pub use config::Config;

@@ -1,0 +1,171 @@
+//! Sessions: role chains, assumed once for all that share them and again before they end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use telemetry::describe::state::CallFailure;
+use telemetry::target::Hop;
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::cloud::{Cloud, Granted};
+
+/// How long before their end credentials are replaced: longer than a call with its retries.
+const BEFORE_THE_END: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a refused role is taken as refused, so that a thousand accounts behind one role do not
+/// ask a thousand times.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// A role on the way that was not given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} could not be used (hop {hop} of {of}): {failure}", role.as_deref().unwrap_or("the credentials at hand"))]
+pub struct ChainFailure {
+    /// The hop, from 1; 0 for the credentials at hand.
+    pub hop: usize,
+    /// Hops of the chain.
+    pub of: usize,
+    /// The role's ARN; `None` for the credentials at hand.
+    pub role: Option<String>,
+    /// Why.
+    pub failure: CallFailure,
+}
+
+/// Credentials of a chain's last role.
+#[derive(Debug, Clone)]
+pub struct Session<C> {
+    /// The credentials.
+    pub credentials: C,
+    /// Tells these credentials from earlier ones of the same chain.
+    generation: u64,
+}
+
+#[derive(Debug)]
+enum Held<C> {
+    Nothing,
+    Granted(Granted<C>, u64),
+    Refused(CallFailure, Timestamp),
+}
+
+type Place<C> = Arc<AsyncMutex<Held<C>>>;
+
+/// The sessions of a run.
+#[derive(Debug)]
+pub struct Sessions<'a, C: Cloud> {
+    cloud: &'a C,
+    now: fn() -> Timestamp,
+    held: Mutex<HashMap<Vec<Hop>, Place<C::Credentials>>>,
+}
+
+impl<'a, C: Cloud> Sessions<'a, C> {
+    /// No sessions yet. `now` is the clock.
+    pub fn new(cloud: &'a C, now: fn() -> Timestamp) -> Sessions<'a, C> {
+        Sessions {
+            cloud,
+            now,
+            held: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn place(&self, chain: &[Hop]) -> Place<C::Credentials> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.get(chain) {
+            Some(place) => Arc::clone(place),
+            None => {
+                let place = Arc::new(AsyncMutex::new(Held::Nothing));
+                held.insert(chain.to_vec(), Arc::clone(&place));
+                place
+            }
+        }
+    }
+
+    /// The session at the end of a chain. Whoever asks for the same chain, or one that begins the
+    /// same, waits for the same `AssumeRole`.
+    ///
+    /// # Errors
+    /// The hop that was refused.
+    pub async fn session(&self, chain: &[Hop]) -> Result<Session<C::Credentials>, ChainFailure> {
+        let mut before: Option<Session<C::Credentials>> = None;
+        for hops in 0..=chain.len() {
+            let (way, _) = chain.split_at_checked(hops).unwrap_or((chain, &[]));
+            let place = self.place(way);
+            let mut held = place.lock().await;
+            let now = (self.now)();
+            let (valid, generation) = match &*held {
+                Held::Nothing => (None, 0),
+                Held::Refused(failure, until) if now < *until => {
+                    return Err(chain_failure(chain, hops, failure.clone()));
+                }
+                Held::Refused(..) => (None, 0),
+                Held::Granted(granted, generation) => {
+                    let lasting = granted.expires.is_none_or(|end| now + BEFORE_THE_END < end);
+                    (lasting.then(|| granted.credentials.clone()), *generation)
+                }
+            };
+            if let Some(credentials) = valid {
+                before = Some(Session {
+                    credentials,
+                    generation,
+                });
+                continue;
+            }
+            let granted = match (way.last(), &before) {
+                (Some(hop), Some(before)) => self.cloud.assume(&before.credentials, hop).await,
+                _ => self.cloud.own().await,
+            };
+            match granted {
+                Ok(granted) => {
+                    before = Some(Session {
+                        credentials: granted.credentials.clone(),
+                        generation: generation + 1,
+                    });
+                    *held = Held::Granted(granted, generation + 1);
+                }
+                Err(failure) => {
+                    *held = Held::Refused(failure.clone(), now + REFUSED_FOR);
+                    return Err(chain_failure(chain, hops, failure));
+                }
+            }
+        }
+        before.ok_or_else(|| {
+            let failure = CallFailure::of_code("NoCredentials", "No credentials.", None);
+            chain_failure(chain, 0, failure)
+        })
+    }
+
+    /// Gives a session up that AWS says has ended, however long it should have lasted: the next one
+    /// asks anew, the whole chain.
+    pub async fn give_up(&self, chain: &[Hop], ended: &Session<C::Credentials>) {
+        let place = self.place(chain);
+        if !matches!(&*place.lock().await, Held::Granted(_, g) if *g == ended.generation) {
+            // Somebody was faster.
+            return;
+        }
+        for hops in 0..=chain.len() {
+            let (way, _) = chain.split_at_checked(hops).unwrap_or((chain, &[]));
+            let place = self.place(way);
+            let mut held = place.lock().await;
+            if let Held::Granted(granted, _) = &mut *held {
+                granted.expires = Some(Timestamp::UNIX_EPOCH);
+            }
+        }
+    }
+
+    /// Forgets the session at the end of a chain, when nobody needs it any more.
+    pub fn forget(&self, chain: &[Hop]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(chain);
+    }
+}
+
+fn chain_failure(chain: &[Hop], hop: usize, failure: CallFailure) -> ChainFailure {
+    ChainFailure {
+        hop,
+        of: chain.len(),
+        role: hop
+            .checked_sub(1)
+            .and_then(|at| chain.get(at))
+            .map(|hop| hop.role.to_string()),
+        failure,
+    }
+}

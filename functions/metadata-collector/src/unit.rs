@@ -1,0 +1,294 @@
+//! One unit of collection: an account in one region, or what it has once for all regions.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join_all;
+use invocation::Budget;
+use jiff::Timestamp;
+use serde_json::Value;
+use telemetry::describe::catalogue::{CATALOGUE, Endpoint, Per, Scope};
+use telemetry::describe::partition::{self, Partition};
+use telemetry::describe::service::Service;
+use telemetry::describe::state::{CallFailure, State};
+use telemetry::describe::walk::{Call, Walk};
+use telemetry::snapshot::{Collected, Failure, GLOBAL, Unit};
+use telemetry::target::Hop;
+use tokio::time::Instant;
+
+use crate::cloud::{Cloud, Place};
+use crate::sessions::{ChainFailure, Sessions};
+
+/// What is asked of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The unit.
+    pub unit: Unit,
+    /// The roles on the way to the account.
+    pub chain: Vec<Hop>,
+    /// The region that global endpoints are asked in.
+    pub home_region: String,
+    /// Whether the account is the one that can list the organization's accounts.
+    pub lists_accounts: bool,
+    /// The sections to collect; `None` for all.
+    pub sections: Option<Vec<String>>,
+}
+
+impl Order {
+    /// The endpoints to ask, parents before what is repeated for their rows.
+    fn endpoints(&self) -> Vec<&'static Endpoint> {
+        let scope = match self.unit.region.as_str() {
+            GLOBAL => Scope::Global,
+            _ => Scope::Regional,
+        };
+        // A section that is wanted needs those that it is repeated for.
+        let mut sections = self.sections.clone();
+        for endpoint in CATALOGUE.iter().rev() {
+            if let (Some(sections), Some(parent)) = (&mut sections, parent_of(endpoint))
+                && sections.iter().any(|wanted| wanted == endpoint.section)
+                && !sections.iter().any(|wanted| wanted == parent)
+            {
+                sections.push(parent.to_owned());
+            }
+        }
+        let wanted = |endpoint: &&Endpoint| match &sections {
+            Some(sections) => sections.iter().any(|wanted| wanted == endpoint.section),
+            None => true,
+        };
+        CATALOGUE
+            .iter()
+            .filter(|endpoint| endpoint.scope == scope)
+            // Only the management account and its delegates may list accounts.
+            .filter(|endpoint| self.lists_accounts || endpoint.section != "Accounts")
+            .filter(wanted)
+            .collect()
+    }
+
+    fn partition(&self) -> Option<&'static Partition> {
+        partition::named(&self.unit.partition)
+    }
+}
+
+/// What asking a unit gave.
+#[derive(Debug)]
+pub struct Gathered {
+    /// What each endpoint gave.
+    pub collected: Vec<Collected>,
+    /// Sections that were not asked for want of time.
+    pub deferred: Vec<String>,
+    /// Why the account could not be entered, when that is why endpoints failed.
+    pub chain_failure: Option<ChainFailure>,
+}
+
+/// Asks all endpoints of a unit: one service beside the other, the endpoints of each one after the
+/// other, since AWS counts the calls to a service in an account and region together.
+pub async fn gather<C: Cloud>(
+    cloud: &C,
+    sessions: &Sessions<'_, C>,
+    order: &Order,
+    budget: &Budget,
+    now: fn() -> Timestamp,
+) -> Gathered {
+    let mut by_service: Vec<(Service, Vec<&'static Endpoint>)> = Vec::new();
+    for endpoint in order.endpoints() {
+        match by_service
+            .iter_mut()
+            .find(|(service, _)| *service == endpoint.service)
+        {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => by_service.push((endpoint.service, vec![endpoint])),
+        }
+    }
+    let asking = Asking {
+        cloud,
+        sessions,
+        order,
+        budget,
+        now,
+        region_disabled: AtomicBool::new(false),
+        chain_failure: OnceLock::new(),
+    };
+    let gathered = by_service
+        .iter()
+        .map(|(service, endpoints)| asking.service(*service, endpoints));
+    let collected: Vec<Collected> = join_all(gathered).await.into_iter().flatten().collect();
+    Gathered {
+        deferred: collected
+            .iter()
+            .filter(|collected| collected.state == State::Deferred)
+            .map(|collected| collected.endpoint.section.to_owned())
+            .collect(),
+        collected,
+        chain_failure: asking.chain_failure.into_inner(),
+    }
+}
+
+struct Asking<'a, 's, C: Cloud> {
+    cloud: &'a C,
+    sessions: &'a Sessions<'s, C>,
+    order: &'a Order,
+    budget: &'a Budget,
+    now: fn() -> Timestamp,
+    /// Set by the first endpoint that the region refuses, so that the others need not be refused too.
+    region_disabled: AtomicBool,
+    chain_failure: OnceLock<ChainFailure>,
+}
+
+impl<C: Cloud> Asking<'_, '_, C> {
+    async fn service(&self, service: Service, endpoints: &[&'static Endpoint]) -> Vec<Collected> {
+        let place = Place {
+            account: self.order.unit.account.clone(),
+            region: match self.order.unit.region.as_str() {
+                GLOBAL => self.order.home_region.clone(),
+                region => region.to_owned(),
+            },
+            service,
+        };
+        let exists = self
+            .order
+            .partition()
+            .is_none_or(|partition| service.host(partition, &place.region).is_some());
+        let lane = self.cloud.lane(place);
+        let mut collected: Vec<Collected> = Vec::new();
+        // Rows that others are repeated for, or why there are none.
+        let mut parents: HashMap<&'static str, Result<Vec<Value>, State>> = HashMap::new();
+        for endpoint in endpoints {
+            if !exists {
+                continue;
+            }
+            let one = self.endpoint(&lane, endpoint, &parents).await;
+            let is_parent = endpoints
+                .iter()
+                .any(|child| parent_of(child) == Some(endpoint.section));
+            if is_parent {
+                let answered = !one.failures.iter().any(|failure| failure.item.is_none());
+                let rows = match (&one.rows, answered) {
+                    (Value::Array(rows), true) => Ok(rows.clone()),
+                    _ => Err(one.state),
+                };
+                parents.insert(endpoint.section, rows);
+            }
+            collected.push(one);
+        }
+        collected
+    }
+
+    async fn endpoint(
+        &self,
+        lane: &C::Lane,
+        endpoint: &'static Endpoint,
+        parents: &HashMap<&'static str, Result<Vec<Value>, State>>,
+    ) -> Collected {
+        let started = Instant::now();
+        let refused = |state: State, code: &str, message: String| Collected {
+            endpoint,
+            state,
+            rows: Value::Null,
+            failures: vec![Failure {
+                item: None,
+                failure: CallFailure {
+                    state,
+                    code: code.to_owned(),
+                    message,
+                    request_id: None,
+                },
+            }],
+            vanished: 0,
+            calls: 0,
+            duration: started.elapsed(),
+            observed: (self.now)(),
+        };
+        let none = Vec::new();
+        let rows = match parent_of(endpoint) {
+            None => &none,
+            Some(section) => match parents.get(section) {
+                Some(Ok(rows)) => rows,
+                Some(Err(state)) => {
+                    return refused(
+                        *state,
+                        "ParentNotCollected",
+                        format!("It is asked for each of {section}, which was not answered."),
+                    );
+                }
+                None => {
+                    return refused(
+                        State::Deferred,
+                        "ParentNotCollected",
+                        format!("It is asked for each of {section}, which was not asked."),
+                    );
+                }
+            },
+        };
+        let mut walk = Walk::new(endpoint, rows);
+        while let Some(call) = walk.next_call() {
+            if self.region_disabled.load(Ordering::Relaxed) {
+                return refused(
+                    State::RegionDisabled,
+                    "RegionDisabled",
+                    "Another endpoint was told that the region is not enabled.".into(),
+                );
+            }
+            let Some(answer) = self.budget.run(self.call(lane, &call)).await else {
+                return refused(
+                    State::Deferred,
+                    "Deadline",
+                    "The invocation's time was over before it was answered; it is handed on."
+                        .into(),
+                );
+            };
+            if let Err(failure) = &answer
+                && failure.state == State::RegionDisabled
+            {
+                self.region_disabled.store(true, Ordering::Relaxed);
+            }
+            walk.answer(answer);
+        }
+        let walked = walk.finish();
+        Collected {
+            endpoint,
+            state: walked.state(),
+            rows: walked.rows,
+            failures: walked
+                .unanswered
+                .into_iter()
+                .map(|unanswered| Failure {
+                    item: unanswered.item,
+                    failure: unanswered.failure,
+                })
+                .collect(),
+            vanished: walked.vanished,
+            calls: walked.calls,
+            duration: started.elapsed(),
+            observed: (self.now)(),
+        }
+    }
+
+    /// Makes a call; once more with fresh credentials when AWS says that they have ended.
+    async fn call(&self, lane: &C::Lane, call: &Call) -> Result<Value, CallFailure> {
+        let mut renewed = false;
+        loop {
+            let session = match self.sessions.session(&self.order.chain).await {
+                Ok(session) => session,
+                Err(failed) => {
+                    let failure = failed.failure.clone();
+                    let _ = self.chain_failure.set(failed);
+                    return Err(failure);
+                }
+            };
+            match self.cloud.call(lane, &session.credentials, call).await {
+                Err(failure) if failure.is_expired() && !renewed => {
+                    self.sessions.give_up(&self.order.chain, &session).await;
+                    renewed = true;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+fn parent_of(endpoint: &Endpoint) -> Option<&'static str> {
+    endpoint.per.map(|per| match per {
+        Per::Row { section, .. } | Per::CoreNetworkEdge { section } => section,
+    })
+}
