@@ -64,7 +64,7 @@ fn setting(arguments: &CollectArguments, name: &str) -> Option<String> {
 async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
     let http = http_client();
     let sdk = aws::sdk_config_over(http.clone()).await;
-    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http));
+    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
     // No deadline here: nothing has to be handed on.
     let config = Config {
         fan_out_queue: None,

@@ -41,9 +41,6 @@ use telemetry::target::Hop;
 use crate::cloud::{Cloud, Granted, Place};
 use crate::pace::Pace;
 
-/// Attempts of one call, the first included.
-const ATTEMPTS: u32 = 6;
-
 /// The longest pause between attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
@@ -78,13 +75,13 @@ fn failure(state: State, code: &str, message: impl Into<String>) -> CallFailure 
 }
 
 impl AwsCloud {
-    /// AWS, as the environment says it is reached.
-    pub fn new(sdk: SdkConfig, http: SharedHttpClient) -> AwsCloud {
+    /// AWS, as the environment says it is reached. A call is made `attempts` times at most.
+    pub fn new(sdk: SdkConfig, http: SharedHttpClient, attempts: u32) -> AwsCloud {
         let timeouts = sdk.timeout_config().cloned();
         AwsCloud {
             timeouts: timeouts.unwrap_or_else(TimeoutConfig::disabled),
             retries: RetryConfig::adaptive()
-                .with_max_attempts(ATTEMPTS)
+                .with_max_attempts(attempts)
                 .with_max_backoff(MAX_BACKOFF),
             sdk,
             http,

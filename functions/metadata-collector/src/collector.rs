@@ -1,5 +1,6 @@
 //! The collector: from who is to be asked, to snapshots that are kept and changes that are told.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::aws_cloud::AwsCloud;
 use crate::cloud::{Cloud, Place};
-use crate::config::{Config, Estate};
+use crate::config::{Config, Estate, Reach};
 use crate::job::{Job, Part};
 use crate::queue::Queue;
 use crate::report::{Reported, Summary, UnitReport, UnitState};
@@ -82,6 +83,8 @@ fn class_of(failure: &CallFailure) -> FailureClass {
 /// What is needed while a run goes on.
 struct Run<'r, C: Cloud> {
     sessions: Sessions<'r, C>,
+    /// Chains that others go on from.
+    shared: HashSet<Vec<Hop>>,
     permits: Semaphore,
     budget: &'r Budget,
     observe: &'r (dyn Fn(&UnitReport) + Sync),
@@ -93,6 +96,27 @@ struct Run<'r, C: Cloud> {
 }
 
 impl<C: Cloud> Collector<C> {
+    /// A collector that does everything itself. `region` is the one that it runs in; `now` is the
+    /// clock.
+    pub fn new(
+        cloud: Arc<C>,
+        store: SnapshotStore,
+        destinations: Vec<AnyDestination>,
+        config: Config,
+        region: String,
+        now: fn() -> Timestamp,
+    ) -> Collector<C> {
+        Collector {
+            cloud,
+            store,
+            destinations,
+            config,
+            queue: None,
+            region,
+            now,
+        }
+    }
+
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
@@ -135,6 +159,10 @@ impl<C: Cloud> Collector<C> {
     ) -> Result<Summary, RunError> {
         let run = Run {
             sessions: Sessions::new(&*self.cloud, self.now),
+            shared: jobs
+                .iter()
+                .flat_map(|job| prefixes(&job.target.chain))
+                .collect(),
             permits: Semaphore::new(self.config.units_at_once),
             budget,
             observe,
@@ -188,30 +216,22 @@ impl<C: Cloud> Collector<C> {
     /// # Errors
     /// The primary role is refused, or the organization's accounts are not known.
     pub async fn plan(&self) -> Result<Vec<Job>, RunError> {
-        let (primary, accounts, blocked, role, external_id, regions, session_name) =
-            match &self.config.estate {
-                Estate::Targets(targets) => {
-                    let whole = |target: &Target| Job::whole(target.clone(), false);
-                    return Ok(targets.iter().map(whole).collect());
-                }
-                Estate::Accounts {
-                    primary,
-                    accounts,
-                    blocked,
-                    role,
-                    external_id,
-                    regions,
-                    session_name,
-                } => (
-                    primary,
-                    accounts,
-                    blocked,
-                    role,
-                    external_id,
-                    regions,
-                    session_name,
-                ),
-            };
+        let reach = match &self.config.estate {
+            Estate::Targets(targets) => {
+                let whole = |target: &Target| Job::whole(target.clone(), false);
+                return Ok(targets.iter().map(whole).collect());
+            }
+            Estate::Accounts(reach) => reach,
+        };
+        let Reach {
+            primary,
+            accounts,
+            blocked,
+            role,
+            external_id,
+            regions,
+            session_name,
+        } = &**reach;
         let sessions = Sessions::new(&*self.cloud, self.now);
         let chain: Vec<Hop> = primary.iter().cloned().collect();
         let session = sessions.session(&chain).await?;
@@ -403,7 +423,7 @@ impl<C: Cloud> Collector<C> {
                 ..job.clone()
             });
         }
-        if !job.lists_accounts && !job.target.chain.is_empty() {
+        if !run.shared.contains(&job.target.chain) {
             run.sessions.forget(&job.target.chain);
         }
     }
@@ -648,14 +668,10 @@ impl Collector<AwsCloud> {
             .fan_out_queue
             .clone()
             .map(|url| Queue::new(Arc::clone(&cloud), url, region.clone()));
+        let destinations = config.destinations.iter().map(open).collect();
         Ok(Collector {
-            destinations: config.destinations.iter().map(open).collect(),
-            cloud,
-            store,
-            config,
             queue,
-            region,
-            now,
+            ..Collector::new(cloud, store, destinations, config, region, now)
         })
     }
 }
@@ -684,6 +700,11 @@ fn queue_error(message: String) -> RunError {
         code: "Queue",
         message,
     }
+}
+
+/// The chains that a chain goes on from: every shorter one that it begins with.
+fn prefixes(chain: &[Hop]) -> impl Iterator<Item = Vec<Hop>> {
+    (0..chain.len()).map(|hops| chain.iter().take(hops).cloned().collect())
 }
 
 /// Accounts that can be entered: `State` says so since 2025, `Status` before (`Account`,

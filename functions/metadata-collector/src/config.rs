@@ -97,6 +97,14 @@ pub const TARGETS: Variable = Variable {
     meaning: "Accounts, regions and role chains of any length as a JSON list, instead of the settings for roles, accounts and regions",
 };
 
+/// Attempts of a call.
+pub const ATTEMPTS: Variable = Variable {
+    name: "AWS_MAX_ATTEMPTS",
+    default: Some("6"),
+    example: "3",
+    meaning: "Attempts of one call, the first included, from 1 to 20; throttled and failed ones are repeated after growing pauses",
+};
+
 /// Units at once.
 pub const UNITS_AT_ONCE: Variable = Variable {
     name: "CLOUD_EXPORT_UNITS_AT_ONCE",
@@ -150,6 +158,7 @@ pub const VARIABLES: &[Variable] = &[
     REGIONS,
     SESSION_NAME,
     TARGETS,
+    ATTEMPTS,
     UNITS_AT_ONCE,
     FAN_OUT_QUEUE,
     FAN_OUT_ABOVE,
@@ -163,22 +172,26 @@ pub enum Estate {
     /// These targets.
     Targets(Vec<Target>),
     /// A primary account and what belongs to it.
-    Accounts {
-        /// The role that is assumed first; `None` for the credentials at hand.
-        primary: Option<Hop>,
-        /// Which accounts.
-        accounts: Accounts,
-        /// Accounts that are left out.
-        blocked: Vec<String>,
-        /// The role in each account; `None` where only the primary account is asked.
-        role: Option<RoleTemplate>,
-        /// The external id of that role.
-        external_id: Option<String>,
-        /// The regions of each account.
-        regions: Regions,
-        /// The name of sessions.
-        session_name: String,
-    },
+    Accounts(Box<Reach>),
+}
+
+/// A primary account and the accounts that are reached from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The role that is assumed first; `None` for the credentials at hand.
+    pub primary: Option<Hop>,
+    /// Which accounts.
+    pub accounts: Accounts,
+    /// Accounts that are left out.
+    pub blocked: Vec<String>,
+    /// The role in each account; `None` where only the primary account is asked.
+    pub role: Option<RoleTemplate>,
+    /// The external id of that role.
+    pub external_id: Option<String>,
+    /// The regions of each account.
+    pub regions: Regions,
+    /// The name of sessions.
+    pub session_name: String,
 }
 
 /// The validated configuration.
@@ -190,6 +203,8 @@ pub struct Config {
     pub destinations: Vec<DestinationUrl>,
     /// Who is asked.
     pub estate: Estate,
+    /// Attempts of one call, the first included.
+    pub attempts: u32,
     /// Units at once.
     pub units_at_once: usize,
     /// The queue for work that is handed on.
@@ -223,13 +238,15 @@ impl Config {
             .map(|url| url.parse().map_err(|error| DESTINATIONS.error(error)))
             .collect::<Result<Vec<DestinationUrl>, _>>()?;
         let queue = FAN_OUT_QUEUE.value(lookup)?.trim().to_owned();
-        if !queue.is_empty() && !(queue.starts_with("https://") || queue.starts_with("http://")) {
+        let schemes = ["https://", "http://"];
+        if !queue.is_empty() && !schemes.iter().any(|scheme| queue.starts_with(scheme)) {
             return Err(FAN_OUT_QUEUE.error("it is not the URL of a queue"));
         }
         Ok(Config {
             metadata,
             destinations,
             estate: estate(lookup)?,
+            attempts: ATTEMPTS.number(lookup, 1..=20)? as u32,
             units_at_once: UNITS_AT_ONCE.number(lookup, 1..=256)? as usize,
             fan_out_queue: (!queue.is_empty()).then_some(queue),
             fan_out_above: FAN_OUT_ABOVE.number(lookup, 1..=100_000)? as usize,
@@ -296,7 +313,7 @@ fn estate(lookup: &impl Fn(&str) -> Option<String>) -> Result<Estate, SettingErr
         }
         None => None,
     };
-    Ok(Estate::Accounts {
+    Ok(Estate::Accounts(Box::new(Reach {
         primary,
         accounts,
         blocked: match given(&BLOCKED_ACCOUNTS)? {
@@ -312,7 +329,7 @@ fn estate(lookup: &impl Fn(&str) -> Option<String>) -> Result<Estate, SettingErr
             .parse()
             .map_err(|error| REGIONS.error(error))?,
         session_name,
-    })
+    })))
 }
 
 #[cfg(test)]
@@ -335,13 +352,13 @@ mod tests {
     fn defaults_are_those_of_the_table_and_examples_are_valid() {
         let plain = config(&[PLACE]).unwrap();
         assert_eq!((plain.units_at_once, plain.fan_out_above), (16, 4));
-        let Estate::Accounts {
-            accounts, regions, ..
-        } = plain.estate
-        else {
+        let Estate::Accounts(reach) = plain.estate else {
             panic!("{:?}", plain.estate);
         };
-        assert_eq!((accounts, regions), (Accounts::Own, Regions::Enabled));
+        assert_eq!(
+            (reach.accounts, reach.regions),
+            (Accounts::Own, Regions::Enabled)
+        );
         let role = (ROLE.name, ROLE.example);
         let primary = (PRIMARY_ROLE.name, PRIMARY_ROLE.example);
         for variable in VARIABLES {

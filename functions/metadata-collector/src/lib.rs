@@ -19,6 +19,7 @@ pub mod config;
 pub mod job;
 pub mod pace;
 pub mod queue;
+pub mod recorded_cloud;
 pub mod report;
 pub mod sessions;
 pub mod store;

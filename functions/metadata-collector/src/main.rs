@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     };
     let http = http_client();
     let sdk = aws::sdk_config_over(http.clone()).await;
-    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http));
+    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
     let collector = match Collector::on_aws(cloud, &sdk, config, Timestamp::now) {
         Ok(collector) => collector,
         Err(error) => {

@@ -229,7 +229,11 @@ impl<C: Cloud> Asking<'_, '_, C> {
                     "Another endpoint was told that the region is not enabled.".into(),
                 );
             }
-            let Some(answer) = self.budget.run(self.call(lane, &call)).await else {
+            let answer = match self.budget.is_spent() {
+                true => None,
+                false => self.budget.run(self.call(lane, &call)).await,
+            };
+            let Some(answer) = answer else {
                 return refused(
                     State::Deferred,
                     "Deadline",

@@ -26,6 +26,7 @@ pub mod failure;
 pub mod firewall;
 pub mod flow;
 pub mod generate;
+pub mod inventory;
 pub mod log;
 pub mod object_key;
 pub mod snapshot;

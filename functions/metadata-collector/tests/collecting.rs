@@ -1,0 +1,567 @@
+//! The collector over a recorded cloud in which things go wrong: what is kept, what is told, what is
+//! reported.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use delivery::{AnyDestination, DestinationUrl};
+use flate2::read::GzDecoder;
+use invocation::Budget;
+use jiff::{SignedDuration, Timestamp};
+use metadata_collector::cloud::{Cloud, Granted, Place};
+use metadata_collector::recorded_cloud::RecordedCloud;
+use metadata_collector::report::{UnitReport, UnitState};
+use metadata_collector::store::{SnapshotStore, current_key};
+use metadata_collector::{Collector, Config};
+use serde_json::{Value, json};
+use telemetry::describe::state::{CallFailure, State};
+use telemetry::describe::walk::Call;
+use telemetry::snapshot::{GLOBAL, Snapshot};
+use telemetry::target::Hop;
+
+const HUB: &str = "111111111111";
+const A: &str = "222222222222";
+const B: &str = "333333333333";
+
+/// Milliseconds since 1970, moved on by one with each look.
+static CLOCK: AtomicI64 = AtomicI64::new(1_795_190_400_000);
+
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).unwrap()
+}
+
+type Fault = dyn Fn(&Place, &Call) -> Option<CallFailure> + Send + Sync;
+
+/// A cloud in which roles are refused, sessions end and calls fail.
+struct Troubled {
+    cloud: RecordedCloud,
+    refused: Vec<String>,
+    lifetime: SignedDuration,
+    fault: Box<Fault>,
+    /// A section whose answer never comes, in account A.
+    stuck: Option<&'static str>,
+    assumed: Mutex<Vec<String>>,
+    /// Calls by place and operation.
+    calls: Mutex<HashMap<String, usize>>,
+}
+
+impl Troubled {
+    fn new(cloud: RecordedCloud) -> Troubled {
+        Troubled {
+            cloud,
+            refused: Vec::new(),
+            lifetime: SignedDuration::from_hours(1000),
+            fault: Box::new(|_, _| None),
+            stuck: None,
+            assumed: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    fn failing(
+        self,
+        fault: impl Fn(&Place, &Call) -> Option<CallFailure> + Send + Sync + 'static,
+    ) -> Troubled {
+        Troubled {
+            fault: Box::new(fault),
+            ..self
+        }
+    }
+
+    fn calls_of(&self, operation: &str) -> usize {
+        let calls = self.calls.lock().unwrap();
+        let of = calls.iter().filter(|(name, _)| name.ends_with(operation));
+        of.map(|(_, count)| *count).sum()
+    }
+}
+
+impl Cloud for Troubled {
+    type Credentials = (String, usize);
+    type Lane = Place;
+
+    async fn own(&self) -> Result<Granted<Self::Credentials>, CallFailure> {
+        let own = self.cloud.own().await?;
+        Ok(Granted {
+            credentials: (own.credentials, 0),
+            expires: None,
+        })
+    }
+
+    async fn account(&self, with: &Self::Credentials) -> Result<(String, String), CallFailure> {
+        self.cloud.account(&with.0).await
+    }
+
+    async fn assume(
+        &self,
+        with: &Self::Credentials,
+        hop: &Hop,
+    ) -> Result<Granted<Self::Credentials>, CallFailure> {
+        let role = hop.role.to_string();
+        self.assumed.lock().unwrap().push(role.clone());
+        if self.refused.contains(&role) {
+            return Err(CallFailure::of_code("AccessDenied", "not authorized", None));
+        }
+        let granted = self.cloud.assume(&with.0, hop).await?;
+        Ok(Granted {
+            credentials: (granted.credentials, self.assumed.lock().unwrap().len()),
+            expires: Some(now() + self.lifetime),
+        })
+    }
+
+    fn lane(&self, place: Place) -> Place {
+        place
+    }
+
+    async fn call(
+        &self,
+        place: &Place,
+        with: &Self::Credentials,
+        call: &Call,
+    ) -> Result<Value, CallFailure> {
+        let name = format!(
+            "{} {} {}",
+            place.account, place.region, call.endpoint.operation
+        );
+        *self.calls.lock().unwrap().entry(name).or_default() += 1;
+        if place.account == A && self.stuck == Some(call.endpoint.section) {
+            std::future::pending::<()>().await;
+        }
+        match (self.fault)(place, call) {
+            Some(failure) => Err(failure),
+            None => self.cloud.call(place, &with.0, call).await,
+        }
+    }
+}
+
+fn vpcs(ids: &[&str]) -> Value {
+    let rows: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({"VpcId": id, "OwnerId": A, "CidrBlock": "10.0.0.0/16"}))
+        .collect();
+    json!({"Vpcs": rows})
+}
+
+fn estate() -> RecordedCloud {
+    RecordedCloud::new(HUB)
+        .with(HUB, "us-east-1", &vpcs(&["vpc-hub"]))
+        .with(A, "us-east-1", &vpcs(&["vpc-a1", "vpc-a2", "vpc-a3"]))
+        .with(A, "eu-west-1", &vpcs(&["vpc-a4"]))
+        .with(B, "us-east-1", &vpcs(&["vpc-b1"]))
+}
+
+struct Ran {
+    summary: Result<metadata_collector::report::Summary, metadata_collector::collector::RunError>,
+    units: Vec<UnitReport>,
+    cloud: Arc<Troubled>,
+}
+
+impl Ran {
+    fn unit(&self, account: &str, region: &str) -> &UnitReport {
+        let found = self
+            .units
+            .iter()
+            .find(|report| report.unit.account == account && report.unit.region == region);
+        found.unwrap_or_else(|| panic!("{account} {region} was not reported"))
+    }
+}
+
+const SPOKES: &[(&str, &str)] = &[
+    (
+        "CLOUD_EXPORT_PRIMARY_ROLE",
+        "arn:aws:iam::111111111111:role/primary",
+    ),
+    ("CLOUD_EXPORT_ACCOUNTS", "222222222222,333333333333"),
+    ("CLOUD_EXPORT_ROLE", "reader"),
+];
+
+async fn collect_within(
+    cloud: Troubled,
+    root: &Path,
+    settings: &[(&str, &str)],
+    budget: Budget,
+) -> Ran {
+    let metadata = format!("file://{}", root.join("metadata").display());
+    let destination = format!("file://{}", root.join("changes").display());
+    let config = Config::from_lookup(|name| match name {
+        "CLOUD_EXPORT_METADATA" => Some(metadata.clone()),
+        "CLOUD_EXPORT_DESTINATIONS" => Some(destination.clone()),
+        name => settings
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| (*value).to_owned()),
+    })
+    .unwrap();
+    let no_s3 = || panic!("no bucket is used");
+    let store = SnapshotStore::open(&config.metadata, no_s3).unwrap();
+    let open = |url: &DestinationUrl| AnyDestination::open(url, no_s3);
+    let destinations = config.destinations.iter().map(open).collect();
+    let cloud = Arc::new(cloud);
+    let collector = Collector::new(
+        Arc::clone(&cloud),
+        store,
+        destinations,
+        config,
+        "us-east-1".into(),
+        now,
+    );
+    let units = Mutex::new(Vec::new());
+    let summary = collector
+        .everything(&budget, &|report: &UnitReport| {
+            units.lock().unwrap().push(report.clone())
+        })
+        .await;
+    Ran {
+        summary,
+        units: units.into_inner().unwrap(),
+        cloud,
+    }
+}
+
+async fn collect(cloud: Troubled, root: &Path, settings: &[(&str, &str)]) -> Ran {
+    collect_within(cloud, root, settings, Budget::UNLIMITED).await
+}
+
+fn snapshot(root: &Path, account: &str, region: &str) -> Snapshot {
+    let path = root.join("metadata").join(current_key(account, region));
+    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let document: Value = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    Snapshot::from_json(&document).unwrap()
+}
+
+fn ids(snapshot: &Snapshot, section: &str, member: &str) -> Vec<String> {
+    let rows = snapshot.rows_of(section).iter();
+    rows.map(|row| row[member].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn changes(root: &Path) -> Vec<Value> {
+    fn files(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    files(&root.join("changes"), &mut found);
+    found.sort();
+    let lines = found
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap());
+    let lines: Vec<String> = lines.collect();
+    lines
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_account_and_region_has_a_snapshot_and_shared_roles_are_assumed_once() {
+    let root = tempfile::tempdir().unwrap();
+    let ran = collect(Troubled::new(estate().paged(2)), root.path(), SPOKES).await;
+    let summary = ran.summary.as_ref().unwrap();
+    assert!(summary.is_fine(), "{summary:?}");
+    // Three accounts have their own part, and four regions hold something.
+    assert_eq!(ran.units.len(), 3 + 4);
+    let found = snapshot(root.path(), A, "us-east-1");
+    assert_eq!(ids(&found, "Vpcs", "VpcId"), ["vpc-a1", "vpc-a2", "vpc-a3"]);
+    assert_eq!(
+        found.unit.roles,
+        [
+            "arn:aws:iam::111111111111:role/primary",
+            "arn:aws:iam::222222222222:role/reader"
+        ]
+    );
+    assert_eq!(
+        ids(&snapshot(root.path(), A, GLOBAL), "Regions", "RegionName").len(),
+        2
+    );
+    let assumed = ran.cloud.assumed.lock().unwrap().clone();
+    let primaries = assumed
+        .iter()
+        .filter(|role| role.ends_with("primary"))
+        .count();
+    let readers = assumed
+        .iter()
+        .filter(|role| role.ends_with("reader"))
+        .count();
+    // Once to plan, once to work.
+    assert_eq!((primaries, readers), (2, 2), "{assumed:?}");
+    assert!(changes(root.path()).is_empty(), "a first look is no change");
+}
+
+#[tokio::test]
+async fn a_refused_account_keeps_what_was_known_and_the_others_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    collect(Troubled::new(estate()), root.path(), SPOKES)
+        .await
+        .summary
+        .unwrap();
+    let before = snapshot(root.path(), A, "us-east-1");
+    let mut cloud = Troubled::new(estate().with(B, "us-east-1", &vpcs(&["vpc-b1", "vpc-b2"])));
+    cloud.refused.push(format!("arn:aws:iam::{A}:role/reader"));
+    let ran = collect(cloud, root.path(), SPOKES).await;
+    assert!(!ran.summary.as_ref().unwrap().is_fine());
+    let report = ran.unit(A, "us-east-1");
+    assert_eq!(report.state, UnitState::Failed);
+    let chain = report.chain_failure.as_ref().unwrap();
+    assert_eq!(
+        chain.to_string(),
+        "arn:aws:iam::222222222222:role/reader could not be used (hop 2 of 2): AccessDenied: not authorized"
+    );
+    let after = snapshot(root.path(), A, "us-east-1");
+    assert_eq!(after.sections, before.sections);
+    let stale = after.report("Vpcs").unwrap().stale.as_ref().unwrap();
+    assert_eq!(Some(stale.since), before.report("Vpcs").unwrap().observed);
+    assert!(stale.why.contains("AccessDenied"), "{}", stale.why);
+    assert_eq!(ran.unit(B, "us-east-1").state, UnitState::Complete);
+    let told = changes(root.path());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["resource"], &told[0]["account"]),
+        (&json!("created"), &json!("vpc-b2"), &json!(B))
+    );
+    // One refusal is not asked for again by each region of the account.
+    let assumed = ran.cloud.assumed.lock().unwrap().clone();
+    let of_a = assumed.iter().filter(|role| role.contains(A)).count();
+    assert_eq!(of_a, 1, "{assumed:?}");
+}
+
+#[tokio::test]
+async fn a_denied_endpoint_is_a_state_and_takes_nothing_away() {
+    let root = tempfile::tempdir().unwrap();
+    collect(Troubled::new(estate()), root.path(), SPOKES)
+        .await
+        .summary
+        .unwrap();
+    let cloud = Troubled::new(estate()).failing(|place, call| {
+        (place.account == A && call.endpoint.section == "Vpcs")
+            .then(|| CallFailure::of_code("UnauthorizedOperation", "explicit deny", None))
+    });
+    let ran = collect(cloud, root.path(), SPOKES).await;
+    let report = ran.unit(A, "eu-west-1");
+    assert_eq!(report.state, UnitState::Partial);
+    let json = report.to_json();
+    assert_eq!(json["failures"][0]["section"], "Vpcs");
+    assert_eq!(
+        json["failures"][0]["role"],
+        format!("arn:aws:iam::{A}:role/reader")
+    );
+    assert_eq!(json["endpoints"]["denied"], 1);
+    assert_eq!(
+        ids(&snapshot(root.path(), A, "eu-west-1"), "Vpcs", "VpcId"),
+        ["vpc-a4"]
+    );
+    assert!(changes(root.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_ends_early_is_renewed_and_the_page_is_asked_again() {
+    let root = tempfile::tempdir().unwrap();
+    let ended = Mutex::new(0);
+    let cloud = Troubled::new(estate().paged(1)).failing(move |place, call| {
+        let mut ended = ended.lock().unwrap();
+        let now = place.account == A
+            && call.endpoint.section == "Vpcs"
+            && call.parameters.contains_key("NextToken")
+            && *ended == 0;
+        *ended += usize::from(now);
+        now.then(|| CallFailure::of_code("ExpiredToken", "The token has expired.", None))
+    });
+    let ran = collect(cloud, root.path(), SPOKES).await;
+    assert!(ran.summary.as_ref().unwrap().is_fine());
+    let found = snapshot(root.path(), A, "us-east-1");
+    assert_eq!(ids(&found, "Vpcs", "VpcId"), ["vpc-a1", "vpc-a2", "vpc-a3"]);
+    let assumed = ran.cloud.assumed.lock().unwrap().clone();
+    let of_a = assumed.iter().filter(|role| role.contains(A)).count();
+    assert_eq!(of_a, 2, "{assumed:?}");
+}
+
+#[tokio::test]
+async fn sessions_are_renewed_before_they_end() {
+    let root = tempfile::tempdir().unwrap();
+    let cloud = Troubled {
+        lifetime: SignedDuration::from_millis(5 * 60_000 + 50),
+        ..Troubled::new(estate())
+    };
+    let ran = collect(cloud, root.path(), SPOKES).await;
+    // The clock moves on with each look: fifty milliseconds are soon over.
+    assert!(ran.summary.as_ref().unwrap().is_fine());
+    let assumed = ran.cloud.assumed.lock().unwrap().len();
+    assert!(assumed > 4, "{assumed}");
+}
+
+#[tokio::test]
+async fn a_region_that_is_not_enabled_is_found_out_once() {
+    let root = tempfile::tempdir().unwrap();
+    let cloud = Troubled::new(estate()).failing(|place, _| {
+        (place.region == "ap-east-1").then(|| CallFailure::of_code("AuthFailure", "", None))
+    });
+    let mut settings = SPOKES.to_vec();
+    settings.push(("CLOUD_EXPORT_REGIONS", "us-east-1,ap-east-1"));
+    let ran = collect(cloud, root.path(), &settings).await;
+    let report = ran.unit(A, "ap-east-1");
+    assert_eq!(report.state, UnitState::Failed);
+    assert_eq!(report.endpoints.len(), 1);
+    assert_eq!(report.endpoints[0].0, State::RegionDisabled);
+    let asked = ran.cloud.calls.lock().unwrap();
+    let there: usize = asked
+        .iter()
+        .filter(|(name, _)| name.starts_with(&format!("{A} ap-east-1")))
+        .map(|(_, count)| count)
+        .sum();
+    assert!(there <= 6, "{there} calls, one for each service at most");
+}
+
+#[tokio::test]
+async fn regions_and_accounts_that_cannot_be_listed_are_those_known_from_before() {
+    let root = tempfile::tempdir().unwrap();
+    let accounts = json!({"Accounts": [
+        {"Id": HUB, "State": "ACTIVE"}, {"Id": A, "Status": "ACTIVE"},
+        {"Id": B, "State": "ACTIVE", "Status": "SUSPENDED"}, {"Id": "444444444444", "State": "SUSPENDED"},
+        {"Id": "555555555555", "State": "ACTIVE"}]});
+    let settings = [
+        SPOKES[0],
+        SPOKES[2],
+        ("CLOUD_EXPORT_ACCOUNTS", "organization"),
+        ("CLOUD_EXPORT_BLOCKED_ACCOUNTS", "555555555555"),
+    ];
+    let cloud = || estate().with(HUB, GLOBAL, &accounts).paged(2);
+    let first = collect(Troubled::new(cloud()), root.path(), &settings).await;
+    assert!(first.summary.as_ref().unwrap().is_fine());
+    assert_eq!(first.units.len(), 3 + 4, "{:?}", first.units);
+    assert_eq!(
+        snapshot(root.path(), HUB, GLOBAL).rows_of("Accounts").len(),
+        5
+    );
+    // Members are not asked for what only the management account may answer.
+    assert!(
+        snapshot(root.path(), A, GLOBAL)
+            .report("Accounts")
+            .is_none()
+    );
+    let denied = Troubled::new(cloud()).failing(|_, call| {
+        ["ListAccounts", "DescribeRegions"]
+            .contains(&call.endpoint.operation)
+            .then(|| CallFailure::of_code("AccessDenied", "denied by an SCP", None))
+    });
+    let second = collect(denied, root.path(), &settings).await;
+    assert_eq!(second.units.len(), 3 + 4);
+    assert_eq!(second.unit(A, "eu-west-1").state, UnitState::Complete);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let denied = Troubled::new(cloud()).failing(|_, call| {
+        (call.endpoint.operation == "ListAccounts")
+            .then(|| CallFailure::of_code("AccessDeniedException", "no", None))
+    });
+    let third = collect(denied, elsewhere.path(), &settings).await;
+    let error = third.summary.unwrap_err();
+    assert_eq!(error.error_type(), "Config.Accounts");
+    assert!(
+        error.to_string().contains("CLOUD_EXPORT_ACCOUNTS"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_everybody_needs_fails_the_run_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let mut cloud = Troubled::new(estate());
+    cloud
+        .refused
+        .push(format!("arn:aws:iam::{HUB}:role/primary"));
+    let error = collect(cloud, root.path(), SPOKES)
+        .await
+        .summary
+        .unwrap_err();
+    assert_eq!(error.error_type(), "Config.Role");
+    assert!(
+        error
+            .to_string()
+            .starts_with("arn:aws:iam::111111111111:role/primary could not be used (hop 1 of 1)"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_does_not_fit_is_left_whole_and_said() {
+    let root = tempfile::tempdir().unwrap();
+    collect(Troubled::new(estate()), root.path(), SPOKES)
+        .await
+        .summary
+        .unwrap();
+    let cloud = Troubled::new(estate());
+    let budget = Budget::new(Duration::from_secs(10), Duration::from_secs(10));
+    let ran = collect_within(cloud, root.path(), SPOKES, budget).await;
+    let error = ran.summary.unwrap_err();
+    assert_eq!(error.error_type(), "Config.Deadline");
+    assert!(error.to_string().contains("3 accounts"), "{error}");
+    assert!(ran.units.is_empty());
+    assert_eq!(ran.cloud.calls_of("DescribeVpcs"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_before_time_was_over_is_kept_and_the_rest_is_left() {
+    let root = tempfile::tempdir().unwrap();
+    let mut settings = SPOKES.to_vec();
+    settings.push(("CLOUD_EXPORT_REGIONS", "us-east-1"));
+    collect(Troubled::new(estate()), root.path(), &settings)
+        .await
+        .summary
+        .unwrap();
+    let more = estate().with(
+        A,
+        "us-east-1",
+        &json!({"Vpcs": [], "lags": [{"lagId": "dxlag-1"}]}),
+    );
+    let cloud = Troubled {
+        stuck: Some("Subnets"),
+        ..Troubled::new(more)
+    };
+    let budget = Budget::new(Duration::from_secs(60), Duration::from_secs(10));
+    let ran = collect_within(cloud, root.path(), &settings, budget).await;
+    let error = ran.summary.unwrap_err();
+    assert!(error.to_string().contains("1 accounts or parts"), "{error}");
+    assert_eq!(
+        ran.units
+            .iter()
+            .find(|u| u.unit.account == A && u.unit.region == "us-east-1")
+            .unwrap()
+            .state,
+        UnitState::Deferred
+    );
+    let found = snapshot(root.path(), A, "us-east-1");
+    assert_eq!(found.rows_of("Vpcs").len(), 0, "answered in time");
+    assert_eq!(ids(&found, "lags", "lagId"), ["dxlag-1"], "another service");
+    let report = found.report("Subnets").unwrap();
+    assert_eq!(report.state, State::Deferred);
+    assert!(report.stale.is_some());
+    assert_eq!(found.report("RouteTables").unwrap().state, State::Deferred);
+}
+
+#[tokio::test]
+async fn what_is_there_and_is_no_snapshot_is_not_overwritten() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root
+        .path()
+        .join("metadata")
+        .join(current_key(A, "us-east-1"));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "somebody's file").unwrap();
+    let ran = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    let report = ran.unit(A, "us-east-1");
+    assert_eq!(report.state, UnitState::Failed);
+    assert!(
+        report.error.as_ref().unwrap().contains("is not a snapshot"),
+        "{report:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's file");
+    assert_eq!(ran.unit(A, "eu-west-1").state, UnitState::Complete);
+}
