@@ -36,6 +36,8 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Collect metadata: ask AWS about the network in every account and region, and keep the answers.
     Collect(CollectArguments),
+    /// Print what the collected metadata hold: kinds of resources, or the resources that are asked for.
+    Inventory(InventoryArguments),
     /// Print the IAM policies that collecting takes.
     Policy(PolicyArguments),
 }
@@ -186,7 +188,49 @@ pub struct CollectArguments {
     /// Accounts and regions asked at once.
     #[arg(long, value_name = "N")]
     pub units_at_once: Option<String>,
+    /// Collect from recorded answers instead of AWS: a directory or file as snapshots, the AWS CLI
+    /// or Batfish (aws_configs/accounts/ACCOUNT/REGION/*.json) write them.
+    #[arg(long, value_name = "PATH")]
+    pub from: Option<PathBuf>,
     /// Write one JSON object for each account and region, and a summary, instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `cloud-export inventory`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without options it counts what there is of each kind. Any of --kind, --account, --region, --vpc and --id lists \
+the resources that fit all of them.
+
+Examples:
+  cloud-export inventory
+  cloud-export inventory --kind interface --vpc vpc-0a1b2c3d4e5f60718
+  cloud-export inventory --id eni-0a1b2c3d4e5f60718 --json
+  aws ec2 describe-vpcs > vpcs.json && cloud-export inventory --from vpcs.json --kind vpc")]
+pub struct InventoryArguments {
+    /// Where snapshots are kept: file:///dir or s3://bucket/prefix [default: file://metadata].
+    #[arg(long, value_name = "URL", conflicts_with = "from")]
+    pub metadata: Option<String>,
+    /// Read this directory or file instead: snapshots, output of the AWS CLI, or Batfish's aws_configs.
+    #[arg(long, value_name = "PATH")]
+    pub from: Option<PathBuf>,
+    /// Resources of this kind, such as vpc, interface or transit-gateway.
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Resources of this account.
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Resources in this region.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Resources in this VPC.
+    #[arg(long, value_name = "ID")]
+    pub vpc: Option<String>,
+    /// The resource with this id.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Write one JSON object for each resource.
     #[arg(long)]
     pub json: bool,
 }

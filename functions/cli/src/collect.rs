@@ -7,20 +7,23 @@ use std::time::Instant;
 use invocation::{Budget, aws};
 use jiff::Timestamp;
 use metadata_collector::aws_cloud::{AwsCloud, http_client};
+use metadata_collector::cloud::Cloud;
 use metadata_collector::config::{
-    ACCOUNTS, BLOCKED_ACCOUNTS, DESTINATIONS, EXTERNAL_ID, METADATA, PRIMARY_EXTERNAL_ID,
+    ACCOUNTS, BLOCKED_ACCOUNTS, DESTINATIONS, EXTERNAL_ID, Estate, METADATA, PRIMARY_EXTERNAL_ID,
     PRIMARY_ROLE, REGIONS, ROLE, SESSION_NAME, TARGETS, UNITS_AT_ONCE,
 };
+use metadata_collector::recorded_cloud::RecordedCloud;
 use metadata_collector::report::{Summary, UnitReport};
 use metadata_collector::{Collector, Config};
 use serde_json::json;
+use telemetry::target::Accounts;
 
 use crate::Stop;
 use crate::args::CollectArguments;
 use crate::summary::{grouped, peak_memory, text_table};
 
 /// Where snapshots are kept unless something else is said.
-const DEFAULT_METADATA: &str = "file://metadata";
+pub const DEFAULT_METADATA: &str = "file://metadata";
 
 /// Collects, and writes what became of each account and region.
 pub fn collect(arguments: &CollectArguments) -> Result<(), Stop> {
@@ -62,17 +65,46 @@ fn setting(arguments: &CollectArguments, name: &str) -> Option<String> {
 }
 
 async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
-    let http = http_client();
-    let sdk = aws::sdk_config_over(http.clone()).await;
-    let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
     // No deadline here: nothing has to be handed on.
     let config = Config {
         fan_out_queue: None,
         ..config
     };
-    let metadata = config.metadata.to_string();
-    let collector = Collector::on_aws(cloud, &sdk, config, Timestamp::now)
-        .map_err(|error| Stop::Usage(error.to_string()))?;
+    let Some(path) = &arguments.from else {
+        let http = http_client();
+        let sdk = aws::sdk_config_over(http.clone()).await;
+        let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
+        let collector = Collector::on_aws(cloud, &sdk, config, Timestamp::now)
+            .map_err(|error| Stop::Usage(error.to_string()))?;
+        return told(arguments, &collector).await;
+    };
+    let (cloud, failed) = RecordedCloud::read(path).map_err(Stop::Usage)?;
+    for failed in failed {
+        eprintln!("not read: {failed}");
+    }
+    let sdk = aws::no_services();
+    let (store, destinations) = Collector::<RecordedCloud>::outputs(&sdk, &config)
+        .map_err(|e| Stop::Usage(e.to_string()))?;
+    let estate = match config.estate {
+        // Every account that was recorded, unless some are named.
+        Estate::Accounts(reach) if reach.accounts == Accounts::Own && reach.primary.is_none() => {
+            Estate::Targets(cloud.targets(&reach.regions))
+        }
+        estate => estate,
+    };
+    let config = Config { estate, ..config };
+    let region = cloud.home_region();
+    let cloud = Arc::new(cloud);
+    let collector = Collector::new(cloud, store, destinations, config, region, Timestamp::now);
+    told(arguments, &collector).await
+}
+
+/// Collects, and writes what became of each account and region.
+async fn told<C: Cloud>(
+    arguments: &CollectArguments,
+    collector: &Collector<C>,
+) -> Result<(), Stop> {
+    let metadata = collector.config().metadata.to_string();
     let started = Instant::now();
     let table = Mutex::new(Table::default());
     let observe = |report: &UnitReport| {
@@ -95,19 +127,13 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
     };
     let done = collector.everything(&Budget::UNLIMITED, &observe).await;
     let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let summary = match done {
-        Ok(summary) => summary,
-        Err(error) => {
-            if !arguments.json {
-                print!("{}", table.text());
-            }
-            return Err(Stop::Failed(error.to_string()));
-        }
-    };
+    if !arguments.json {
+        print!("{}", table.text());
+    }
+    let summary = done.map_err(|error| Stop::Failed(error.to_string()))?;
     if arguments.json {
         println!("{}", json!({"summary": summary.to_json()}));
     } else {
-        print!("{}", table.text());
         eprintln!("{}", closing(&summary, started, &metadata));
     }
     match summary.is_fine() {

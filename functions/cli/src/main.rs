@@ -3,6 +3,7 @@
 mod args;
 mod collect;
 mod generate;
+mod inventory;
 mod parse;
 mod policy;
 mod progress;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Parse(arguments) => parse::parse(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Collect(arguments) => collect::collect(&arguments),
+        Command::Inventory(arguments) => inventory::inventory(&arguments),
         Command::Policy(arguments) => policy::policy(&arguments),
     };
     match result {

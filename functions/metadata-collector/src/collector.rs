@@ -117,6 +117,24 @@ impl<C: Cloud> Collector<C> {
         }
     }
 
+    /// What a configuration writes to: the place for snapshots, and the destinations of changes.
+    ///
+    /// # Errors
+    /// The place for snapshots is one that keeps nothing.
+    pub fn outputs(
+        sdk: &SdkConfig,
+        config: &Config,
+    ) -> Result<(SnapshotStore, Vec<AnyDestination>), RunError> {
+        let s3 = || aws_sdk_s3::Client::new(sdk);
+        let store = SnapshotStore::open(&config.metadata, s3).ok_or_else(|| RunError {
+            class: FailureClass::Config,
+            code: "Store",
+            message: format!("{} keeps nothing", config.metadata),
+        })?;
+        let open = |url: &DestinationUrl| AnyDestination::open(url, s3);
+        Ok((store, config.destinations.iter().map(open).collect()))
+    }
+
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
@@ -657,18 +675,11 @@ impl Collector<AwsCloud> {
             message: "no AWS region is configured: set AWS_REGION to the one this runs in".into(),
         })?;
         let region = region.to_string();
-        let s3 = || aws_sdk_s3::Client::new(sdk);
-        let store = SnapshotStore::open(&config.metadata, s3).ok_or_else(|| RunError {
-            class: FailureClass::Config,
-            code: "Store",
-            message: format!("{} keeps nothing", config.metadata),
-        })?;
-        let open = |url: &DestinationUrl| AnyDestination::open(url, s3);
+        let (store, destinations) = Collector::<AwsCloud>::outputs(sdk, &config)?;
         let queue = config
             .fan_out_queue
             .clone()
             .map(|url| Queue::new(Arc::clone(&cloud), url, region.clone()));
-        let destinations = config.destinations.iter().map(open).collect();
         Ok(Collector {
             queue,
             ..Collector::new(cloud, store, destinations, config, region, now)

@@ -4,14 +4,16 @@
 //! It answers as AWS would: paged, and with errors for what it does not have. So the collector is
 //! tried without an account, and tested without a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use telemetry::describe::catalogue::{Endpoint, Paging, Per, Rows, Scope};
 use telemetry::describe::state::CallFailure;
 use telemetry::describe::walk::Call;
+use telemetry::inventory::{DocumentError, Origin, each_document};
 use telemetry::snapshot::GLOBAL;
-use telemetry::target::Hop;
+use telemetry::target::{Hop, Regions, RoleArn, Target};
 
 use crate::cloud::{Cloud, Granted, Place};
 
@@ -34,15 +36,79 @@ impl RecordedCloud {
         }
     }
 
+    /// The cloud that the documents of a directory, or the one file, record, and why other files
+    /// could not be read. It is entered through its first account.
+    ///
+    /// # Errors
+    /// A sentence: nothing was found that tells whose it is.
+    pub fn read(path: &Path) -> Result<(RecordedCloud, Vec<DocumentError>), String> {
+        let mut cloud = RecordedCloud::new("");
+        let failed = each_document(path, |path, document| {
+            let place = Origin::of_path(path);
+            let said = |member: &str| {
+                let collection = document.get("Collection");
+                let said = collection.and_then(|said| said.get(member)?.as_str());
+                said.map(str::to_owned)
+            };
+            let account = said("Account").or(place.account);
+            let region = said("Region").or(place.region);
+            if let Some((account, region)) = account.zip(region) {
+                cloud.add(&account, &region, &document);
+            }
+        });
+        match cloud.sections.keys().next() {
+            Some((account, _)) => {
+                cloud.account = account.clone();
+                Ok((cloud, failed))
+            }
+            None => Err(format!(
+                "{} holds no document whose account and region are known: they are told by a snapshot's Collection, or by a path such as aws_configs/accounts/111111111111/us-east-1/Vpcs.json",
+                path.display()
+            )),
+        }
+    }
+
+    /// A target for each account that is recorded, entered by a role of its own.
+    pub fn targets(&self, regions: &Regions) -> Vec<Target> {
+        let accounts: BTreeSet<&String> = self.sections.keys().map(|(of, _)| of).collect();
+        accounts
+            .into_iter()
+            .map(|account| Target {
+                account: Some(account.clone()),
+                regions: regions.clone(),
+                chain: vec![Hop {
+                    role: RoleArn {
+                        partition: "aws".to_owned(),
+                        account: account.clone(),
+                        name: "recorded".to_owned(),
+                    },
+                    external_id: None,
+                    session_name: "cloud-export".to_owned(),
+                }],
+            })
+            .collect()
+    }
+
+    /// The region of the first document about one.
+    pub fn home_region(&self) -> String {
+        let mut regions = self.sections.keys().map(|(_, region)| region);
+        let first = regions.find(|region| *region != GLOBAL);
+        first.map_or_else(|| "us-east-1".to_owned(), Clone::clone)
+    }
+
     /// With a document of sections for an account and a region, or `global`.
     #[must_use]
     pub fn with(mut self, account: &str, region: &str, document: &Value) -> RecordedCloud {
+        self.add(account, region, document);
+        self
+    }
+
+    fn add(&mut self, account: &str, region: &str, document: &Value) {
         let sections = self.sections.entry((account.to_owned(), region.to_owned()));
         let sections = sections.or_default();
         for (section, rows) in document.as_object().into_iter().flatten() {
             sections.insert(section.clone(), rows.clone());
         }
-        self
     }
 
     /// With answers of that many rows at most.

@@ -8,6 +8,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
@@ -19,6 +20,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use telemetry::FailureClass;
 use telemetry::snapshot::{Snapshot, Unit};
 
@@ -115,6 +117,11 @@ impl SnapshotStore {
         }
     }
 
+    /// The place that a URL names, reached as the SDK is configured.
+    pub fn on(url: &DestinationUrl, sdk: &SdkConfig) -> Option<SnapshotStore> {
+        SnapshotStore::open(url, || Client::new(sdk))
+    }
+
     /// The unit's current snapshot; `None` when there is none yet.
     ///
     /// # Errors
@@ -124,17 +131,9 @@ impl SnapshotStore {
         let Some((bytes, revision)) = self.read(&key).await? else {
             return Ok(None);
         };
-        let unreadable = |reason: String| StoreError::Unreadable {
-            place: self.place(&key),
-            reason,
-        };
-        let mut document = Vec::new();
-        GzDecoder::new(bytes.as_ref())
-            .take(MAX_SNAPSHOT_BYTES)
-            .read_to_end(&mut document)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let snapshot =
-            Snapshot::from_slice(&document).map_err(|error| unreadable(error.to_string()))?;
+        let document = self.decompressed(&key, &bytes)?;
+        let snapshot = Snapshot::from_slice(&document)
+            .map_err(|error| self.unreadable(&key, error.to_string()))?;
         Ok(Some(Kept { snapshot, revision }))
     }
 
@@ -160,6 +159,90 @@ impl SnapshotStore {
             Some(kept) => Condition::Same(kept.revision.as_deref()),
         };
         self.put(&current, bytes, condition).await
+    }
+
+    /// The keys of all current snapshots, sorted.
+    ///
+    /// # Errors
+    /// The place cannot be listed.
+    pub async fn current_keys(&self) -> Result<Vec<String>, StoreError> {
+        const CURRENT: &str = "current/";
+        let mut keys = Vec::new();
+        match self {
+            SnapshotStore::Directory(root) => {
+                let failed = |error: &std::io::Error| file_failed(root, "listed", error);
+                let accounts = match std::fs::read_dir(root.join(CURRENT)) {
+                    Ok(accounts) => accounts,
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(keys),
+                    Err(error) => return Err(failed(&error)),
+                };
+                for account in accounts {
+                    let account = account.map_err(|error| failed(&error))?.path();
+                    for file in std::fs::read_dir(&account).into_iter().flatten() {
+                        let path = file.map_err(|error| failed(&error))?.path();
+                        let key = path.strip_prefix(root).ok().and_then(Path::to_str);
+                        keys.extend(key.map(str::to_owned));
+                    }
+                }
+            }
+            SnapshotStore::S3 {
+                client,
+                bucket,
+                prefix,
+            } => {
+                let below = prefixed(prefix, CURRENT);
+                let call = S3Call {
+                    action: "s3:ListBucket",
+                    kms_action: "kms:Decrypt",
+                    bucket,
+                    key: &below,
+                };
+                let pages = client.list_objects_v2().bucket(bucket).prefix(&below);
+                let mut pages = pages.into_paginator().send();
+                while let Some(page) = pages.next().await {
+                    let page = page.map_err(|error| s3_failed(call.failure(&error)))?;
+                    let found = page.contents().iter().filter_map(|object| object.key());
+                    let relative = found.filter_map(|key| {
+                        let key = key.strip_prefix(prefix.as_str())?;
+                        Some(key.trim_start_matches('/').to_owned())
+                    });
+                    keys.extend(relative);
+                }
+            }
+        }
+        keys.retain(|key| key.ends_with(".json.gz"));
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// The document of a key of [`SnapshotStore::current_keys`]; `None` when it is gone.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no JSON.
+    pub async fn document(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        let Some((bytes, _)) = self.read(key).await? else {
+            return Ok(None);
+        };
+        let document = self.decompressed(key, &bytes)?;
+        serde_json::from_slice(&document)
+            .map(Some)
+            .map_err(|error| self.unreadable(key, error.to_string()))
+    }
+
+    fn decompressed(&self, key: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut document = Vec::new();
+        GzDecoder::new(bytes)
+            .take(MAX_SNAPSHOT_BYTES)
+            .read_to_end(&mut document)
+            .map_err(|error| self.unreadable(key, error.to_string()))?;
+        Ok(document)
+    }
+
+    fn unreadable(&self, key: &str, reason: String) -> StoreError {
+        StoreError::Unreadable {
+            place: self.place(key),
+            reason,
+        }
     }
 
     /// Where a key is, for people.

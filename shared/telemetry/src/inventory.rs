@@ -44,7 +44,8 @@ pub use direct_connect::{
     DirectConnectGateway, Lag, VirtualInterface,
 };
 pub use documents::{
-    DocumentError, DocumentErrorKind, MAX_DOCUMENT, Reading, read_directory, read_document,
+    DocumentError, DocumentErrorKind, MAX_DOCUMENT, Reading, each_document, read_directory,
+    read_document,
 };
 pub use firewall::{
     Firewall, FirewallDetails, FirewallEndpoint, FirewallLog, FirewallPolicy,

@@ -58,23 +58,28 @@ pub struct Reading {
 /// only what is current is read), or any other `*.json` and `*.json.gz`, each with what its path tells of
 /// account and region. Links are followed, each file and directory is read once.
 pub fn read_directory(root: &Path, builder: &mut InventoryBuilder) -> Reading {
+    let mut documents = 0;
+    let failed = each_document(root, |path, document| {
+        builder.add_path_document(path, &document);
+        documents += 1;
+    });
+    Reading { documents, failed }
+}
+
+/// Takes each document that [`read_directory`] reads, with its path, in the order of paths. Returns
+/// what was not read, sorted by path.
+pub fn each_document(root: &Path, mut take: impl FnMut(&str, Value)) -> Vec<DocumentError> {
     let mut walk = Walk::default();
     walk.enter(root, 0, true);
-    let mut reading = Reading {
-        documents: 0,
-        failed: walk.failed,
-    };
+    let mut failed = walk.failed;
     for path in walk.files {
         match read_document(&path) {
-            Ok(document) => {
-                builder.add_path_document(&path.to_string_lossy(), &document);
-                reading.documents += 1;
-            }
-            Err(error) => reading.failed.push(error),
+            Ok(document) => take(&path.to_string_lossy(), document),
+            Err(error) => failed.push(error),
         }
     }
-    reading.failed.sort_by(|a, b| a.path.cmp(&b.path));
-    reading
+    failed.sort_by(|a, b| a.path.cmp(&b.path));
+    failed
 }
 
 /// Reads a JSON document; compressed with gzip or not, its first bytes tell.

@@ -1,0 +1,212 @@
+//! `cloud-export inventory`: what the collected metadata hold.
+
+use delivery::DestinationUrl;
+use invocation::aws;
+use metadata_collector::config::METADATA;
+use metadata_collector::store::SnapshotStore;
+use serde_json::{Map, Value, json};
+use telemetry::inventory::{Inventory, InventoryBuilder, InventoryRow, Kind, read_directory};
+
+use crate::Stop;
+use crate::args::InventoryArguments;
+use crate::collect::DEFAULT_METADATA;
+use crate::summary::{grouped, text_table};
+
+/// Prints counts, or the resources that are asked for.
+pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
+    let kind = arguments.kind.as_deref().map(kind).transpose()?;
+    let inventory = read(arguments)?;
+    remarks(&inventory);
+    let wanted = Wanted { kind, arguments };
+    if wanted.is_everything() && !arguments.json {
+        print!("{}", counts(&inventory));
+        return Ok(());
+    }
+    let rows: Vec<InventoryRow> = Kind::ALL
+        .iter()
+        .flat_map(|kind| inventory.rows(*kind))
+        .filter(|row| wanted.fits(row))
+        .collect();
+    if arguments.json {
+        rows.iter().for_each(|row| println!("{}", row_json(row)));
+    } else {
+        print!("{}", table(&rows));
+        eprintln!("{} resources", grouped(rows.len() as u64));
+    }
+    Ok(())
+}
+
+fn kind(name: &str) -> Result<Kind, Stop> {
+    Kind::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.label()).collect();
+        Stop::Usage(format!("--kind: {name:?} is none of {}", names.join(", ")))
+    })
+}
+
+fn read(arguments: &InventoryArguments) -> Result<Inventory, Stop> {
+    let mut builder = InventoryBuilder::new();
+    if let Some(path) = &arguments.from {
+        let reading = read_directory(path, &mut builder);
+        for failed in &reading.failed {
+            eprintln!("not read: {failed}");
+        }
+        if reading.documents == 0 {
+            return Err(Stop::Usage(format!(
+                "{} holds no document that can be read",
+                path.display()
+            )));
+        }
+        return Ok(builder.finish());
+    }
+    let url = arguments
+        .metadata
+        .clone()
+        .or_else(|| std::env::var(METADATA.name).ok())
+        .filter(|url| !url.trim().is_empty())
+        .unwrap_or_else(|| DEFAULT_METADATA.to_owned());
+    let url: DestinationUrl = url
+        .parse()
+        .map_err(|error| Stop::Usage(format!("--metadata: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Stop::Failed(format!("the program's thread could not be started: {e}")))?;
+    let read = runtime.block_on(read_store(&url, &mut builder))?;
+    match read {
+        0 => Err(Stop::Failed(format!(
+            "there are no snapshots below {url}; cloud-export collect makes them"
+        ))),
+        _ => Ok(builder.finish()),
+    }
+}
+
+async fn read_store(url: &DestinationUrl, builder: &mut InventoryBuilder) -> Result<usize, Stop> {
+    let sdk = match url.is_s3() {
+        true => aws::sdk_config().await,
+        false => aws::no_services(),
+    };
+    let store = SnapshotStore::on(url, &sdk)
+        .ok_or_else(|| Stop::Usage(format!("--metadata: {url} keeps nothing")))?;
+    let failed = |error: metadata_collector::store::StoreError| Stop::Failed(error.to_string());
+    let keys = store.current_keys().await.map_err(failed)?;
+    let mut read = 0;
+    for key in &keys {
+        match store.document(key).await {
+            Ok(Some(document)) => {
+                builder.add_path_document(key, &document);
+                read += 1;
+            }
+            Ok(None) => {}
+            Err(error) => eprintln!("not read: {error}"),
+        }
+    }
+    Ok(read)
+}
+
+/// What was not read, on standard error.
+fn remarks(inventory: &Inventory) {
+    for ((section, reason), unplaced) in &inventory.read.unplaced {
+        eprintln!(
+            "{} rows of {section} are left out: {reason}",
+            unplaced.count
+        );
+    }
+    for unreadable in &inventory.read.unreadable {
+        eprintln!(
+            "{} of {} could not be read in {} rows, such as {}",
+            unreadable.path, unreadable.section, unreadable.count, unreadable.example
+        );
+    }
+    for (section, rows) in &inventory.read.unknown {
+        eprintln!("{rows} rows of {section} are not known here");
+    }
+}
+
+/// What is asked for.
+struct Wanted<'a> {
+    kind: Option<Kind>,
+    arguments: &'a InventoryArguments,
+}
+
+impl Wanted<'_> {
+    fn is_everything(&self) -> bool {
+        let InventoryArguments {
+            account,
+            region,
+            vpc,
+            id,
+            ..
+        } = self.arguments;
+        self.kind.is_none()
+            && [account, region, vpc, id]
+                .iter()
+                .all(|given| given.is_none())
+    }
+
+    fn fits(&self, row: &InventoryRow) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
+        let arguments = self.arguments;
+        self.kind.is_none_or(|kind| kind == row.kind)
+            && is(&arguments.account, row.account)
+            && is(&arguments.region, row.region)
+            && is(&arguments.vpc, row.vpc)
+            && is(&arguments.id, Some(row.id))
+    }
+}
+
+fn counts(inventory: &Inventory) -> String {
+    let rows: Vec<[String; 2]> = Kind::ALL
+        .iter()
+        .map(|kind| (kind, inventory.count(*kind)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| [kind.label().to_owned(), grouped(count as u64)])
+        .collect();
+    let rows: Vec<&[String]> = rows.iter().map(<[String; 2]>::as_slice).collect();
+    text_table(&["kind", "count"], &rows)
+}
+
+fn table(rows: &[InventoryRow]) -> String {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let rows: Vec<[String; 8]> = rows
+        .iter()
+        .map(|row| {
+            [
+                row.kind.label().to_owned(),
+                row.id.to_owned(),
+                text(row.name),
+                text(row.account),
+                text(row.region),
+                text(row.vpc),
+                text(row.state),
+                row.what.clone(),
+            ]
+        })
+        .collect();
+    let rows: Vec<&[String]> = rows.iter().map(<[String; 8]>::as_slice).collect();
+    let header = [
+        "kind", "id", "name", "account", "region", "vpc", "state", "what",
+    ];
+    text_table(&header, &rows)
+}
+
+fn row_json(row: &InventoryRow) -> Value {
+    let members = [
+        ("kind", Some(row.kind.label())),
+        ("id", Some(row.id)),
+        ("name", row.name),
+        ("account", row.account),
+        ("region", row.region),
+        ("vpc", row.vpc),
+        ("state", row.state),
+        (
+            "what",
+            Some(row.what.as_str()).filter(|what| !what.is_empty()),
+        ),
+    ];
+    let present = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+    Value::Object(Map::from_iter(present))
+}
