@@ -18,6 +18,7 @@
 pub mod binaries;
 pub mod generated;
 pub mod golden;
+pub mod programs;
 pub mod runtime_api;
 pub mod s3_server;
 pub mod samples;

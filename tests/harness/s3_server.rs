@@ -17,7 +17,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
-use s3s::dto::{GetObjectInput, GetObjectOutput, PutObjectInput, PutObjectOutput, StreamingBlob};
+use s3s::dto::{
+    GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
+    PutObjectInput, PutObjectOutput, StreamingBlob,
+};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
@@ -349,5 +352,44 @@ impl S3 for Layer {
         }
         request.input.key = store.name(bucket, key);
         store.files.put_object(request).await
+    }
+
+    /// In pages of two, which S3 may always do.
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        const PAGE: usize = 2;
+        let Layer(store) = self;
+        let ListObjectsV2Input {
+            bucket,
+            prefix,
+            continuation_token,
+            ..
+        } = &request.input;
+        store.has_bucket(bucket)?;
+        let prefix = prefix.clone().unwrap_or_default();
+        let after = continuation_token.clone().unwrap_or_default();
+        let names = store.names.lock().unwrap();
+        let mut keys: Vec<String> = names
+            .keys()
+            .filter(|(of, key)| of == bucket && key.starts_with(&prefix) && *key > after)
+            .map(|(_, key)| key.clone())
+            .collect();
+        let more = keys.len() > PAGE;
+        keys.truncate(PAGE);
+        Ok(S3Response::new(ListObjectsV2Output {
+            is_truncated: Some(more),
+            next_continuation_token: keys.last().filter(|_| more).cloned(),
+            contents: Some(
+                keys.into_iter()
+                    .map(|key| Object {
+                        key: Some(key),
+                        ..Object::default()
+                    })
+                    .collect(),
+            ),
+            ..ListObjectsV2Output::default()
+        }))
     }
 }

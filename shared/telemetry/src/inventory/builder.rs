@@ -328,6 +328,8 @@ impl InventoryBuilder {
     ) {
         let rows = match value {
             Value::Array(rows) => rows.as_slice(),
+            // What there is one of, and there is none.
+            Value::Object(whole) if whole.is_empty() => &[],
             whole => std::slice::from_ref(whole),
         };
         // Batfish keeps the answers for each load balancer apart; a row of either is one of ours.

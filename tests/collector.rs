@@ -1,0 +1,108 @@
+//! The collector against clouds that nobody here wrote: moto, and a server that answers every call of
+//! the catalogue by AWS's own service models.
+//!
+//! The servers and what checks the snapshots are Python programs in `cloud/`: botocore is the oracle.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::path::Path;
+
+use e2e::binaries::cloud_export;
+use e2e::programs::{report, tools};
+use e2e::s3_server::S3Server;
+use jiff::Timestamp;
+use metadata_collector::store::{SnapshotStore, StoreError};
+use serde_json::Value;
+use telemetry::describe::catalogue::CATALOGUE;
+use telemetry::snapshot::{Snapshot, Unit};
+
+fn run(tools: &Path, program: &str) -> Value {
+    let work = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--cloud-export".into(),
+        cloud_export().into(),
+        "--work".into(),
+        work.path().into(),
+    ];
+    report(tools, program, &arguments, &[])
+}
+
+#[test]
+fn snapshots_are_what_boto3_returns_for_everything_moto_can_make() {
+    let Some(tools) = tools() else { return };
+    let report = run(&tools, "cloud/moto_compare.py");
+    let compared = report["compared"].as_object().unwrap();
+    let lacking = report["lacking"].as_array().unwrap();
+    for (operation, rows) in compared {
+        println!("{rows:>6} rows of {operation} are equal");
+    }
+    println!("moto lacks {}", report["lacking"]);
+    assert_eq!(compared.len() + lacking.len(), CATALOGUE.len());
+    assert!(compared.values().all(|rows| rows.as_u64() > Some(0)));
+    assert_eq!(report["difference_count"], 0);
+}
+
+#[test]
+fn no_member_of_any_answer_is_lost_and_no_secret_is_kept() {
+    let Some(tools) = tools() else { return };
+    let report = run(&tools, "cloud/full_shape.py");
+    assert_eq!(report["operations"], CATALOGUE.len(), "{report:#}");
+    println!("{report:#}");
+}
+
+#[test]
+fn what_goes_wrong_is_reported_and_nothing_is_lost() {
+    let Some(tools) = tools() else { return };
+    let report = run(&tools, "cloud/faults.py");
+    let scenarios = report["scenarios"].as_object().unwrap();
+    println!("{} scenarios: {report:#}", scenarios.len());
+    assert!(scenarios.len() >= 15, "{report:#}");
+}
+
+fn snapshot(second: i64) -> Snapshot {
+    let unit = Unit {
+        account: "111111111111".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+        roles: Vec::new(),
+    };
+    let time = |second| Timestamp::from_second(1_795_190_400 + second).unwrap();
+    Snapshot::merge(unit, time(second), time(second + 1), Vec::new(), None)
+}
+
+#[tokio::test]
+async fn a_snapshot_in_a_bucket_replaces_only_the_one_it_was_made_from() {
+    let server = S3Server::empty(&["metadata"]).await;
+    for prefix in ["", "network/a b"] {
+        let store = SnapshotStore::S3 {
+            client: aws_sdk_s3::Client::new(&server.client_config()),
+            bucket: "metadata".into(),
+            prefix: prefix.into(),
+        };
+        let current = || store.current("111111111111", "us-east-1");
+        assert!(current().await.unwrap().is_none());
+        store.write(&snapshot(0), None).await.unwrap();
+        let error = store.write(&snapshot(10), None).await.unwrap_err();
+        assert!(matches!(error, StoreError::Replaced(_)), "{error}");
+        let kept = current().await.unwrap().unwrap();
+        assert_eq!(kept.snapshot, snapshot(0));
+        store.write(&snapshot(10), Some(&kept)).await.unwrap();
+        assert_eq!(current().await.unwrap().unwrap().snapshot, snapshot(10));
+        let error = store.write(&snapshot(20), Some(&kept)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Replaced(_)), "{error}");
+        for region in ["a-1", "b-1", "c-1"] {
+            let unit = Unit {
+                region: region.into(),
+                ..snapshot(0).unit
+            };
+            let other = Snapshot { unit, ..snapshot(0) };
+            store.write(&other, None).await.unwrap();
+        }
+        let keys = store.current_keys().await.unwrap();
+        let regions: Vec<_> = keys.iter().map(|key| key.rsplit('/').next().unwrap()).collect();
+        let expected = ["a-1.json.gz", "b-1.json.gz", "c-1.json.gz", "us-east-1.json.gz"];
+        assert_eq!(regions, expected, "{keys:?}");
+        let document = store.document(&keys[0]).await.unwrap().unwrap();
+        assert_eq!(document["Collection"]["Account"], "111111111111");
+    }
+}
