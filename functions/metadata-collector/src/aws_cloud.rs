@@ -31,6 +31,7 @@ use aws_smithy_types::config_bag::Layer;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use telemetry::describe::answer::{AnswerError, answer};
+use telemetry::describe::catalogue::Endpoint;
 use telemetry::describe::partition;
 use telemetry::describe::request::{Request, request};
 use telemetry::describe::service::{Host, Service};
@@ -372,6 +373,11 @@ impl Cloud for AwsCloud {
         })
     }
 
+    fn has(&self, place: &Place, endpoint: &Endpoint) -> bool {
+        // Not every partition has every service.
+        host(endpoint.service, &place.region).is_some()
+    }
+
     fn lane(&self, place: Place) -> Lane {
         let seconds = self
             .sdk
@@ -379,8 +385,7 @@ impl Cloud for AwsCloud {
             .and_then(|time| time.now().duration_since(SystemTime::UNIX_EPOCH).ok())
             .unwrap_or_default();
         Lane {
-            host: partition::of_region(&place.region)
-                .and_then(|partition| place.service.host(partition, &place.region)),
+            host: host(place.service, &place.region),
             pace: Pace::new(place.service.rate()),
             partition: RetryPartition::custom("place")
                 .client_rate_limiter(ClientRateLimiter::new(seconds.as_secs_f64()))
@@ -413,6 +418,10 @@ impl AwsCloud {
             .map_err(|error| failure(State::Error, "Request", format!("{error}.")))?;
         self.send(lane, credentials, operation, request).await
     }
+}
+
+fn host(service: Service, region: &str) -> Option<Host> {
+    service.host(partition::of_region(region)?, region)
 }
 
 fn timestamp(time: SystemTime) -> Option<Timestamp> {

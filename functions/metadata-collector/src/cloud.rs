@@ -65,6 +65,9 @@ pub trait Cloud: Send + Sync {
         hop: &Hop,
     ) -> impl Future<Output = Result<Granted<Self::Credentials>, CallFailure>> + Send;
 
+    /// Whether an endpoint exists in a place. What does not is not asked, and nothing is concluded.
+    fn has(&self, place: &Place, endpoint: &Endpoint) -> bool;
+
     /// A lane to a place.
     fn lane(&self, place: Place) -> Self::Lane;
 

@@ -1,7 +1,7 @@
 //! A cloud that was recorded: documents of Describe answers by account and region, as snapshots are,
 //! or as `aws ec2 describe-*` and Batfish write them.
 //!
-//! It answers as AWS would: paged, and with errors for what it does not have. So the collector is
+//! It answers as AWS would, page by page; what was not recorded is not asked for. So the collector is
 //! tried without an account, and tested without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,6 +213,17 @@ impl Cloud for RecordedCloud {
             credentials: hop.role.account.clone(),
             expires: None,
         })
+    }
+
+    fn has(&self, place: &Place, endpoint: &Endpoint) -> bool {
+        let region = match endpoint.scope {
+            Scope::Regional => place.region.as_str(),
+            Scope::Global => GLOBAL,
+        };
+        let unit = (place.account.clone(), region.to_owned());
+        let recorded = self.sections.get(&unit);
+        endpoint.section == "Regions"
+            || recorded.is_some_and(|sections| sections.contains_key(endpoint.section))
     }
 
     fn lane(&self, place: Place) -> Place {

@@ -9,7 +9,6 @@ use invocation::Budget;
 use jiff::Timestamp;
 use serde_json::Value;
 use telemetry::describe::catalogue::{CATALOGUE, Endpoint, Per, Scope};
-use telemetry::describe::partition::{self, Partition};
 use telemetry::describe::service::Service;
 use telemetry::describe::state::{CallFailure, State};
 use telemetry::describe::walk::{Call, Walk};
@@ -63,10 +62,6 @@ impl Order {
             .filter(|endpoint| self.lists_accounts || endpoint.section != "Accounts")
             .filter(wanted)
             .collect()
-    }
-
-    fn partition(&self) -> Option<&'static Partition> {
-        partition::named(&self.unit.partition)
     }
 }
 
@@ -145,18 +140,19 @@ impl<C: Cloud> Asking<'_, '_, C> {
             },
             service,
         };
-        let exists = self
-            .order
-            .partition()
-            .is_none_or(|partition| service.host(partition, &place.region).is_some());
-        let lane = self.cloud.lane(place);
+        let mut existing: Vec<&'static Endpoint> = Vec::new();
+        for endpoint in endpoints {
+            let parent = parent_of(endpoint);
+            let known = parent.is_none_or(|parent| existing.iter().any(|e| e.section == parent));
+            if known && self.cloud.has(&place, endpoint) {
+                existing.push(endpoint);
+            }
+        }
+        let lane = self.cloud.lane(place.clone());
         let mut collected: Vec<Collected> = Vec::new();
         // Rows that others are repeated for, or why there are none.
         let mut parents: HashMap<&'static str, Result<Vec<Value>, State>> = HashMap::new();
-        for endpoint in endpoints {
-            if !exists {
-                continue;
-            }
+        for endpoint in existing {
             let one = self.endpoint(&lane, endpoint, &parents).await;
             let is_parent = endpoints
                 .iter()
@@ -211,13 +207,7 @@ impl<C: Cloud> Asking<'_, '_, C> {
                         format!("It is asked for each of {section}, which was not answered."),
                     );
                 }
-                None => {
-                    return refused(
-                        State::Deferred,
-                        "ParentNotCollected",
-                        format!("It is asked for each of {section}, which was not asked."),
-                    );
-                }
+                None => &none,
             },
         };
         let mut walk = Walk::new(endpoint, rows);
