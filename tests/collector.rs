@@ -6,13 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::path::Path;
+use std::time::Duration;
 
-use e2e::binaries::cloud_export;
-use e2e::programs::{report, tools};
+use e2e::binaries::{Function, cloud_export, metadata_collector};
+use e2e::programs::{ReplayServer, report, tools};
 use e2e::s3_server::S3Server;
 use jiff::Timestamp;
-use metadata_collector::store::{SnapshotStore, StoreError};
-use serde_json::Value;
+use metadata_collector::store::{SnapshotStore, StoreError, current_key};
+use serde_json::{Value, json};
 use telemetry::describe::catalogue::CATALOGUE;
 use telemetry::snapshot::{Snapshot, Unit};
 
@@ -59,6 +60,88 @@ fn what_goes_wrong_is_reported_and_nothing_is_lost() {
     assert!(scenarios.len() >= 15, "{report:#}");
 }
 
+/// Three accounts behind a primary role, and a queue: more than one invocation is to do.
+const SPREAD: &[(&str, &str)] = &[
+    (
+        "CLOUD_EXPORT_PRIMARY_ROLE",
+        "arn:aws:iam::222222222222:role/primary",
+    ),
+    ("CLOUD_EXPORT_ACCOUNTS", "333333333333,444444444444"),
+    ("CLOUD_EXPORT_ROLE", "reader"),
+    ("CLOUD_EXPORT_REGIONS", "us-east-1"),
+    ("CLOUD_EXPORT_FAN_OUT_ABOVE", "1"),
+    ("CLOUD_EXPORT_DESTINATIONS", ""),
+    ("AWS_ACCESS_KEY_ID", "AKIA111111111111BASE"),
+    ("AWS_SECRET_ACCESS_KEY", "secret-of-the-base-key"),
+];
+
+#[tokio::test]
+async fn the_function_hands_accounts_on_and_does_them_message_by_message() {
+    let Some(tools) = tools() else { return };
+    let scenario = json!({"rows": 2, "record_answers": false,
+        "secrets": {"AKIA111111111111BASE": "secret-of-the-base-key"}});
+    let aws = ReplayServer::start(&tools, &scenario);
+    let work = tempfile::tempdir().unwrap();
+    let metadata = format!("file://{}", work.path().display());
+    let queue = format!("{}/111111111111/units", aws.endpoint());
+    let mut settings = SPREAD.to_vec();
+    settings.extend([
+        ("AWS_ENDPOINT_URL", aws.endpoint()),
+        ("CLOUD_EXPORT_METADATA", &metadata),
+        ("CLOUD_EXPORT_FAN_OUT_QUEUE", &queue),
+    ]);
+    let s3 = S3Server::empty(&[]).await;
+    let mut function = Function::start_of(metadata_collector, &s3, &settings).await;
+    let planned = function.invoke(&json!({"source": "aws.scheduler"})).await;
+    assert_eq!(planned.response()["handed_on"], 3);
+    let sent: Vec<Value> = aws
+        .requests()
+        .iter()
+        .filter(|request| request["operation"] == "SendMessageBatch")
+        .flat_map(|request| request["parameters"]["Entries"].as_array().unwrap().clone())
+        .collect();
+    assert_eq!(sent.len(), 3);
+    let records: Vec<Value> = std::iter::once(json!("no job"))
+        .chain(sent.iter().map(|entry| entry["MessageBody"].clone()))
+        .enumerate()
+        .map(|(at, body)| {
+            json!({"eventSource": "aws:sqs", "messageId": format!("m{at}"), "body": body})
+        })
+        .collect();
+    let done = function.invoke(&json!({"Records": records})).await;
+    assert_eq!(
+        done.response(),
+        json!({"batchItemFailures": [{"itemIdentifier": "m0"}]})
+    );
+    for account in ["222222222222", "333333333333", "444444444444"] {
+        for region in ["global", "us-east-1"] {
+            let file = work.path().join(current_key(account, region));
+            assert!(file.is_file(), "{}", file.display());
+        }
+    }
+    // Not a second of the time is left to work in: everything is handed on again.
+    let job = json!({"Records": [records[1]]});
+    let late = function.invoke_for(&job, Duration::from_secs(1)).await;
+    assert_eq!(late.response(), json!({"batchItemFailures": []}));
+    let again = aws.requests();
+    let again = again
+        .iter()
+        .rfind(|r| r["operation"] == "SendMessageBatch")
+        .unwrap();
+    assert_eq!(
+        again["parameters"]["Entries"][0]["MessageBody"],
+        records[1]["body"]
+    );
+    let output = function.finish().await;
+    let metrics = output.metrics();
+    let metric = |at: usize, name: &str| metrics[at][name].as_u64().unwrap();
+    assert_eq!(
+        (metric(0, "JobsHandedOn"), metric(2, "JobsHandedOn")),
+        (3, 1)
+    );
+    assert_eq!(metric(1, "UnitsComplete") + metric(1, "UnitsPartial"), 6);
+}
+
 fn snapshot(second: i64) -> Snapshot {
     let unit = Unit {
         account: "111111111111".into(),
@@ -95,12 +178,23 @@ async fn a_snapshot_in_a_bucket_replaces_only_the_one_it_was_made_from() {
                 region: region.into(),
                 ..snapshot(0).unit
             };
-            let other = Snapshot { unit, ..snapshot(0) };
+            let other = Snapshot {
+                unit,
+                ..snapshot(0)
+            };
             store.write(&other, None).await.unwrap();
         }
         let keys = store.current_keys().await.unwrap();
-        let regions: Vec<_> = keys.iter().map(|key| key.rsplit('/').next().unwrap()).collect();
-        let expected = ["a-1.json.gz", "b-1.json.gz", "c-1.json.gz", "us-east-1.json.gz"];
+        let regions: Vec<_> = keys
+            .iter()
+            .map(|key| key.rsplit('/').next().unwrap())
+            .collect();
+        let expected = [
+            "a-1.json.gz",
+            "b-1.json.gz",
+            "c-1.json.gz",
+            "us-east-1.json.gz",
+        ];
         assert_eq!(regions, expected, "{keys:?}");
         let document = store.document(&keys[0]).await.unwrap().unwrap();
         assert_eq!(document["Collection"]["Account"], "111111111111");

@@ -28,6 +28,12 @@ pub fn flow_forwarder() -> &'static Path {
     })
 }
 
+/// The collector as Lambda runs it.
+pub fn metadata_collector() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| build("metadata-collector", "metadata-collector"))
+}
+
 /// The command line program.
 pub fn cloud_export() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -159,8 +165,17 @@ fn environment(
 impl Function {
     /// Starts the forwarder and waits until it asks for its first event.
     pub async fn start(server: &S3Server, settings: &[(&str, &str)]) -> Function {
+        Function::start_of(flow_forwarder, server, settings).await
+    }
+
+    /// Starts a function and waits until it asks for its first event.
+    pub async fn start_of(
+        binary: fn() -> &'static Path,
+        server: &S3Server,
+        settings: &[(&str, &str)],
+    ) -> Function {
         let started = Instant::now();
-        let mut function = Function::spawn(server, settings).await;
+        let mut function = Function::spawn(binary, server, settings).await;
         let polled = within("the function's initialisation", async {
             tokio::select! {
                 () = function.api.polled() => true,
@@ -180,7 +195,7 @@ impl Function {
         server: &S3Server,
         settings: &[(&str, &str)],
     ) -> (Output, Vec<Value>) {
-        let mut function = Function::spawn(server, settings).await;
+        let mut function = Function::spawn(flow_forwarder, server, settings).await;
         let ended = within("the function", async {
             tokio::select! {
                 () = function.api.polled() => None,
@@ -196,8 +211,12 @@ impl Function {
         (output, init_errors)
     }
 
-    async fn spawn(server: &S3Server, settings: &[(&str, &str)]) -> Function {
-        let binary = tokio::task::spawn_blocking(flow_forwarder).await.unwrap();
+    async fn spawn(
+        binary: fn() -> &'static Path,
+        server: &S3Server,
+        settings: &[(&str, &str)],
+    ) -> Function {
+        let binary = tokio::task::spawn_blocking(binary).await.unwrap();
         let api = RuntimeApi::start().await;
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(binary)

@@ -1,10 +1,12 @@
 //! Test programs in Python, since AWS's own client library and its emulators are.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::project;
 
@@ -49,4 +51,66 @@ pub fn report(
     });
     assert!(output.status.success(), "{program}: {report:#}");
     report
+}
+
+/// The server that answers every call of the catalogue by AWS's service models. It ends when it is
+/// dropped.
+#[derive(Debug)]
+pub struct ReplayServer {
+    child: Child,
+    address: String,
+    work: TempDir,
+}
+
+impl ReplayServer {
+    /// Starts the server. What a scenario may say is told at the top of `cloud/replay.py`.
+    pub fn start(tools: &Path, scenario: &Value) -> ReplayServer {
+        let work = tempfile::tempdir().expect("a directory can be made");
+        let scenario_file = work.path().join("scenario.json");
+        std::fs::write(&scenario_file, scenario.to_string()).expect("a file can be written");
+        let mut child = Command::new(tools.join("bin/python"))
+            .arg(project().join("tests/cloud/replay.py"))
+            .arg("--scenario")
+            .arg(scenario_file)
+            .arg("--record")
+            .arg(work.path().join("record.ndjson"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("it is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the server says its port");
+        let started: Value = serde_json::from_str(&line).expect("the server says its port");
+        ReplayServer {
+            child,
+            address: format!("http://127.0.0.1:{}", started["port"]),
+            work,
+        }
+    }
+
+    /// The URL that stands for AWS.
+    pub fn endpoint(&self) -> &str {
+        &self.address
+    }
+
+    /// The requests that came so far.
+    pub fn requests(&self) -> Vec<Value> {
+        let record = self.work.path().join("record.ndjson");
+        let record = std::fs::read_to_string(record).expect("the record can be read");
+        let lines = record.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("the record is JSON"))
+            .collect()
+    }
+}
+
+impl Drop for ReplayServer {
+    fn drop(&mut self) {
+        // It ends by itself when its standard input is closed; this is for a server that hangs.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }

@@ -1,5 +1,8 @@
 //! The cloud: what can be asked, and by whom.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use serde_json::Value;
 use telemetry::describe::catalogue::Endpoint;
@@ -29,6 +32,27 @@ impl Place {
             region: region.to_owned(),
             service: endpoint.service,
         }
+    }
+}
+
+/// The lanes to the places of one account, each made once.
+#[derive(Debug)]
+pub struct Lanes<L>(Mutex<HashMap<Place, Arc<L>>>);
+
+impl<L> Default for Lanes<L> {
+    fn default() -> Lanes<L> {
+        Lanes(Mutex::default())
+    }
+}
+
+impl<L> Lanes<L> {
+    /// The lane to a place.
+    pub fn to<C: Cloud<Lane = L>>(&self, cloud: &C, place: Place) -> Arc<L> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes
+            .entry(place)
+            .or_insert_with_key(|place| Arc::new(cloud.lane(place.clone())));
+        Arc::clone(lane)
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::aws_cloud::AwsCloud;
-use crate::cloud::{Cloud, Place};
+use crate::cloud::{Cloud, Lanes, Place};
 use crate::config::{Config, Estate, Reach};
 use crate::job::{Job, Part};
 use crate::queue::Queue;
@@ -400,6 +400,7 @@ impl<C: Cloud> Collector<C> {
             }
         };
         let home_region = self.home_region(&partition);
+        let lanes = Lanes::default();
         let parts = match &job.parts {
             Some(parts) => parts.clone(),
             None => {
@@ -432,7 +433,7 @@ impl<C: Cloud> Collector<C> {
                 lists_accounts: job.lists_accounts,
                 sections: part.sections,
             };
-            self.unit(run, order)
+            self.unit(run, &lanes, order)
         });
         let left: Vec<Part> = join_all(units).await.into_iter().flatten().collect();
         if !left.is_empty() {
@@ -520,7 +521,7 @@ impl<C: Cloud> Collector<C> {
     }
 
     /// Collects a unit; returns what of it is left for want of time.
-    async fn unit(&self, run: &Run<'_, C>, order: Order) -> Option<Part> {
+    async fn unit(&self, run: &Run<'_, C>, lanes: &Lanes<C::Lane>, order: Order) -> Option<Part> {
         let whole = |order: &Order| Part {
             region: order.unit.region.clone(),
             sections: order.sections.clone(),
@@ -532,7 +533,15 @@ impl<C: Cloud> Collector<C> {
         }
         let clock = Instant::now();
         let started = (self.now)();
-        let gathered = gather(&*self.cloud, &run.sessions, &order, run.budget, self.now).await;
+        let gathered = gather(
+            &*self.cloud,
+            &run.sessions,
+            lanes,
+            &order,
+            run.budget,
+            self.now,
+        )
+        .await;
         let left = (!gathered.deferred.is_empty()).then(|| Part {
             region: order.unit.region.clone(),
             sections: Some(gathered.deferred),

@@ -16,7 +16,7 @@ use telemetry::snapshot::{Collected, Failure, GLOBAL, Unit};
 use telemetry::target::Hop;
 use tokio::time::Instant;
 
-use crate::cloud::{Cloud, Place};
+use crate::cloud::{Cloud, Lanes, Place};
 use crate::sessions::{ChainFailure, Sessions};
 
 /// What is asked of a unit.
@@ -81,6 +81,7 @@ pub struct Gathered {
 pub async fn gather<C: Cloud>(
     cloud: &C,
     sessions: &Sessions<'_, C>,
+    lanes: &Lanes<C::Lane>,
     order: &Order,
     budget: &Budget,
     now: fn() -> Timestamp,
@@ -98,6 +99,7 @@ pub async fn gather<C: Cloud>(
     let asking = Asking {
         cloud,
         sessions,
+        lanes,
         order,
         budget,
         now,
@@ -122,6 +124,7 @@ pub async fn gather<C: Cloud>(
 struct Asking<'a, 's, C: Cloud> {
     cloud: &'a C,
     sessions: &'a Sessions<'s, C>,
+    lanes: &'a Lanes<C::Lane>,
     order: &'a Order,
     budget: &'a Budget,
     now: fn() -> Timestamp,
@@ -148,7 +151,7 @@ impl<C: Cloud> Asking<'_, '_, C> {
                 existing.push(endpoint);
             }
         }
-        let lane = self.cloud.lane(place.clone());
+        let lane = self.lanes.to(self.cloud, place);
         let mut collected: Vec<Collected> = Vec::new();
         // Rows that others are repeated for, or why there are none.
         let mut parents: HashMap<&'static str, Result<Vec<Value>, State>> = HashMap::new();
