@@ -1,5 +1,6 @@
 //! AWS itself: signed calls on the runtime of AWS's own SDK, without a crate for each service.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
@@ -12,8 +13,8 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime::client::retries::classifiers::TransientErrorClassifier;
-use aws_smithy_runtime::client::retries::{ClientRateLimiter, RetryPartition};
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{
     AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
@@ -57,12 +58,12 @@ pub struct AwsCloud {
     retries: RetryConfig,
 }
 
-/// Calls to one place: their pace, and what AWS's own adaptive retry learns about it.
+/// Calls to one place: their pace, and the retries that are left.
 #[derive(Debug)]
 pub struct Lane {
     place: Place,
     host: Option<Host>,
-    pace: Pace,
+    pace: Arc<Pace>,
     partition: RetryPartition,
 }
 
@@ -81,7 +82,7 @@ impl AwsCloud {
         let timeouts = sdk.timeout_config().cloned();
         AwsCloud {
             timeouts: timeouts.unwrap_or_else(TimeoutConfig::disabled),
-            retries: RetryConfig::adaptive()
+            retries: RetryConfig::standard()
                 .with_max_attempts(attempts)
                 .with_max_backoff(MAX_BACKOFF),
             sdk,
@@ -160,7 +161,7 @@ impl AwsCloud {
             .http_client(self.http.clone())
             .endpoint_url(&self.endpoint(service, host))
             .standard_retry(&self.retries)
-            .retry_classifier(AnswerClassifier)
+            .retry_classifier(AnswerClassifier(Arc::clone(&lane.pace)))
             .retry_classifier(TransientErrorClassifier::<AnswerError>::new())
             .timeout_config(self.timeouts.clone())
             .runtime_plugin(
@@ -187,7 +188,9 @@ impl AwsCloud {
             })
             .build();
         lane.pace.wait().await;
-        call.invoke(request).await.map_err(call_failure)
+        let answered = call.invoke(request).await.map_err(call_failure)?;
+        lane.pace.answered();
+        Ok(answered)
     }
 }
 
@@ -206,9 +209,9 @@ fn service_id(service: Service) -> &'static str {
     }
 }
 
-/// Which answers are worth another attempt.
+/// Which answers are worth another attempt, and what they say about the pace.
 #[derive(Debug)]
-struct AnswerClassifier;
+struct AnswerClassifier(Arc<Pace>);
 
 impl ClassifyRetry for AnswerClassifier {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -220,6 +223,7 @@ impl ClassifyRetry for AnswerClassifier {
             .and_then(|error| error.downcast_ref::<AnswerError>());
         match answered {
             Some(AnswerError::Failure(failure)) if failure.state == State::Throttled => {
+                self.0.throttled();
                 RetryAction::throttling_error()
             }
             // Cut in the middle, or written by something on the way.
@@ -379,17 +383,11 @@ impl Cloud for AwsCloud {
     }
 
     fn lane(&self, place: Place) -> Lane {
-        let seconds = self
-            .sdk
-            .time_source()
-            .and_then(|time| time.now().duration_since(SystemTime::UNIX_EPOCH).ok())
-            .unwrap_or_default();
         Lane {
             host: host(place.service, &place.region),
-            pace: Pace::new(place.service.rate()),
-            partition: RetryPartition::custom("place")
-                .client_rate_limiter(ClientRateLimiter::new(seconds.as_secs_f64()))
-                .build(),
+            pace: Arc::new(Pace::new(place.service.rate())),
+            // Of its own: what is left of retries is not shared with other places.
+            partition: RetryPartition::custom("place").build(),
             place,
         }
     }
