@@ -37,9 +37,9 @@ use crate::unit::{Order, gather};
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Collects.
-#[derive(Debug)]
 pub struct Collector<C: Cloud> {
     cloud: Arc<C>,
+    sessions: Sessions<C>,
     store: SnapshotStore,
     destinations: Vec<AnyDestination>,
     config: Config,
@@ -81,8 +81,7 @@ fn class_of(failure: &CallFailure) -> FailureClass {
 }
 
 /// What is needed while a run goes on.
-struct Run<'r, C: Cloud> {
-    sessions: Sessions<'r, C>,
+struct Run<'r> {
     /// Chains that others go on from.
     shared: HashSet<Vec<Hop>>,
     permits: Semaphore,
@@ -107,6 +106,7 @@ impl<C: Cloud> Collector<C> {
         now: fn() -> Timestamp,
     ) -> Collector<C> {
         Collector {
+            sessions: Sessions::new(Arc::clone(&cloud), now),
             cloud,
             store,
             destinations,
@@ -176,7 +176,6 @@ impl<C: Cloud> Collector<C> {
         observe: &(dyn Fn(&UnitReport) + Sync),
     ) -> Result<Summary, RunError> {
         let run = Run {
-            sessions: Sessions::new(&*self.cloud, self.now),
             shared: jobs
                 .iter()
                 .flat_map(|job| prefixes(&job.target.chain))
@@ -250,9 +249,8 @@ impl<C: Cloud> Collector<C> {
             regions,
             session_name,
         } = &**reach;
-        let sessions = Sessions::new(&*self.cloud, self.now);
         let chain: Vec<Hop> = primary.iter().cloned().collect();
-        let session = sessions.session(&chain).await?;
+        let session = self.sessions.session(&chain).await?;
         let (own, partition) = match primary {
             Some(hop) => (hop.role.account.clone(), hop.role.partition.clone()),
             None => self
@@ -271,10 +269,7 @@ impl<C: Cloud> Collector<C> {
         let listed = match accounts {
             Accounts::Own => Vec::new(),
             Accounts::Listed(ids) => ids.clone(),
-            Accounts::Organization => {
-                self.organization(&sessions, &chain, &own, &partition)
-                    .await?
-            }
+            Accounts::Organization => self.organization(&chain, &own, &partition).await?,
         };
         let lists_accounts = *accounts == Accounts::Organization;
         let mut jobs = Vec::new();
@@ -310,13 +305,12 @@ impl<C: Cloud> Collector<C> {
     /// answered.
     async fn organization(
         &self,
-        sessions: &Sessions<'_, C>,
         chain: &[Hop],
         own: &str,
         partition: &str,
     ) -> Result<Vec<String>, RunError> {
         let home = self.home_region(partition);
-        let walked = self.ask(sessions, chain, "Accounts", own, &home).await;
+        let walked = self.ask(chain, "Accounts", own, &home).await;
         let (rows, failure) = match walked {
             Ok(walked) => match walked.unanswered.into_iter().next() {
                 None => (walked.rows, None),
@@ -342,13 +336,21 @@ impl<C: Cloud> Collector<C> {
                 }),
             };
         }
-        Ok(active_accounts(rows.as_array().map_or(&[], Vec::as_slice)))
+        match rows.as_array().map_or(&[][..], Vec::as_slice) {
+            [] => Err(RunError {
+                class: FailureClass::Config,
+                code: "Accounts",
+                message: format!(
+                    "account {own} belongs to no organization (AWSOrganizationsNotInUseException): list the accounts in CLOUD_EXPORT_ACCOUNTS instead of organization, or leave it empty"
+                ),
+            }),
+            rows => Ok(active_accounts(rows)),
+        }
     }
 
     /// Asks one endpoint that is asked once.
     async fn ask(
         &self,
-        sessions: &Sessions<'_, C>,
         chain: &[Hop],
         section: &'static str,
         account: &str,
@@ -363,7 +365,7 @@ impl<C: Cloud> Collector<C> {
         let lane = self.cloud.lane(Place::of(endpoint, account, region));
         let mut walk = Walk::new(endpoint, &[]);
         while let Some(call) = walk.next_call() {
-            let session = sessions.session(chain).await?;
+            let session = self.sessions.session(chain).await?;
             walk.answer(self.cloud.call(&lane, &session.credentials, &call).await);
         }
         Ok(walk.finish())
@@ -379,11 +381,11 @@ impl<C: Cloud> Collector<C> {
         }
     }
 
-    async fn job(&self, run: &Run<'_, C>, job: Job) {
+    async fn job(&self, run: &Run<'_>, job: Job) {
         if run.budget.is_spent() {
             return run.leave(job);
         }
-        let (account, partition) = match self.whose(run, &job.target).await {
+        let (account, partition) = match self.whose(&job.target).await {
             Ok(whose) => whose,
             Err(failure) => {
                 let unit = Unit {
@@ -404,7 +406,7 @@ impl<C: Cloud> Collector<C> {
         let parts = match &job.parts {
             Some(parts) => parts.clone(),
             None => {
-                let regions = self.regions(run, &job.target, &account, &home_region).await;
+                let regions = self.regions(&job.target, &account, &home_region).await;
                 std::iter::once(GLOBAL.to_owned())
                     .chain(regions)
                     .map(|region| Part {
@@ -443,20 +445,16 @@ impl<C: Cloud> Collector<C> {
             });
         }
         if !run.shared.contains(&job.target.chain) {
-            run.sessions.forget(&job.target.chain);
+            self.sessions.forget(&job.target.chain);
         }
     }
 
     /// The account of a target, and its partition.
-    async fn whose(
-        &self,
-        run: &Run<'_, C>,
-        target: &Target,
-    ) -> Result<(String, String), ChainFailure> {
+    async fn whose(&self, target: &Target) -> Result<(String, String), ChainFailure> {
         if let (Some(account), Some(last)) = (&target.account, target.chain.last()) {
             return Ok((account.clone(), last.role.partition.clone()));
         }
-        let session = run.sessions.session(&target.chain).await?;
+        let session = self.sessions.session(&target.chain).await?;
         let failed = |failure| ChainFailure {
             hop: 0,
             of: target.chain.len(),
@@ -482,24 +480,12 @@ impl<C: Cloud> Collector<C> {
 
     /// The regions of an account: those listed, those it enabled, or those that it had enabled when
     /// that was last answered.
-    async fn regions(
-        &self,
-        run: &Run<'_, C>,
-        target: &Target,
-        account: &str,
-        home_region: &str,
-    ) -> Vec<String> {
+    async fn regions(&self, target: &Target, account: &str, home_region: &str) -> Vec<String> {
         if let Regions::Listed(regions) = &target.regions {
             return regions.clone();
         }
         let walked = self
-            .ask(
-                &run.sessions,
-                &target.chain,
-                "Regions",
-                account,
-                home_region,
-            )
+            .ask(&target.chain, "Regions", account, home_region)
             .await;
         let failure = match walked {
             Ok(walked) if walked.unanswered.is_empty() => {
@@ -521,7 +507,7 @@ impl<C: Cloud> Collector<C> {
     }
 
     /// Collects a unit; returns what of it is left for want of time.
-    async fn unit(&self, run: &Run<'_, C>, lanes: &Lanes<C::Lane>, order: Order) -> Option<Part> {
+    async fn unit(&self, run: &Run<'_>, lanes: &Lanes<C::Lane>, order: Order) -> Option<Part> {
         let whole = |order: &Order| Part {
             region: order.unit.region.clone(),
             sections: order.sections.clone(),
@@ -535,7 +521,7 @@ impl<C: Cloud> Collector<C> {
         let started = (self.now)();
         let gathered = gather(
             &*self.cloud,
-            &run.sessions,
+            &self.sessions,
             lanes,
             &order,
             run.budget,
@@ -696,7 +682,7 @@ impl Collector<AwsCloud> {
     }
 }
 
-impl<C: Cloud> Run<'_, C> {
+impl Run<'_> {
     fn leave(&self, job: Job) {
         self.left
             .lock()

@@ -32,7 +32,7 @@ pub struct ChainFailure {
 }
 
 /// Credentials of a chain's last role.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Session<C> {
     /// The credentials.
     pub credentials: C,
@@ -40,7 +40,6 @@ pub struct Session<C> {
     generation: u64,
 }
 
-#[derive(Debug)]
 enum Held<C> {
     Nothing,
     Granted(Granted<C>, u64),
@@ -49,17 +48,16 @@ enum Held<C> {
 
 type Place<C> = Arc<AsyncMutex<Held<C>>>;
 
-/// The sessions of a run.
-#[derive(Debug)]
-pub struct Sessions<'a, C: Cloud> {
-    cloud: &'a C,
+/// The sessions of a program, kept from one run to the next.
+pub struct Sessions<C: Cloud> {
+    cloud: Arc<C>,
     now: fn() -> Timestamp,
     held: Mutex<HashMap<Vec<Hop>, Place<C::Credentials>>>,
 }
 
-impl<'a, C: Cloud> Sessions<'a, C> {
+impl<C: Cloud> Sessions<C> {
     /// No sessions yet. `now` is the clock.
-    pub fn new(cloud: &'a C, now: fn() -> Timestamp) -> Sessions<'a, C> {
+    pub fn new(cloud: Arc<C>, now: fn() -> Timestamp) -> Sessions<C> {
         Sessions {
             cloud,
             now,
@@ -85,9 +83,19 @@ impl<'a, C: Cloud> Sessions<'a, C> {
     /// # Errors
     /// The hop that was refused.
     pub async fn session(&self, chain: &[Hop]) -> Result<Session<C::Credentials>, ChainFailure> {
+        match self.walk(chain).await {
+            // A role on the way ended early: the whole way again, once.
+            Err(failed) if failed.failure.is_expired() => {
+                self.end(chain).await;
+                self.walk(chain).await
+            }
+            walked => walked,
+        }
+    }
+
+    async fn walk(&self, chain: &[Hop]) -> Result<Session<C::Credentials>, ChainFailure> {
         let mut before: Option<Session<C::Credentials>> = None;
-        for hops in 0..=chain.len() {
-            let (way, _) = chain.split_at_checked(hops).unwrap_or((chain, &[]));
+        for (hops, way) in ways(chain).enumerate() {
             let place = self.place(way);
             let mut held = place.lock().await;
             let now = (self.now)();
@@ -122,7 +130,9 @@ impl<'a, C: Cloud> Sessions<'a, C> {
                     *held = Held::Granted(granted, generation + 1);
                 }
                 Err(failure) => {
-                    *held = Held::Refused(failure.clone(), now + REFUSED_FOR);
+                    if !failure.is_expired() {
+                        *held = Held::Refused(failure.clone(), now + REFUSED_FOR);
+                    }
                     return Err(chain_failure(chain, hops, failure));
                 }
             }
@@ -141,8 +151,12 @@ impl<'a, C: Cloud> Sessions<'a, C> {
             // Somebody was faster.
             return;
         }
-        for hops in 0..=chain.len() {
-            let (way, _) = chain.split_at_checked(hops).unwrap_or((chain, &[]));
+        self.end(chain).await;
+    }
+
+    /// Takes every session on the way for ended.
+    async fn end(&self, chain: &[Hop]) {
+        for way in ways(chain) {
             let place = self.place(way);
             let mut held = place.lock().await;
             if let Held::Granted(granted, _) = &mut *held {
@@ -156,6 +170,11 @@ impl<'a, C: Cloud> Sessions<'a, C> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.remove(chain);
     }
+}
+
+/// The chain from its beginning, longer by one hop each time; empty first.
+fn ways(chain: &[Hop]) -> impl Iterator<Item = &[Hop]> {
+    (0..=chain.len()).filter_map(|hops| chain.get(..hops))
 }
 
 fn chain_failure(chain: &[Hop], hop: usize, failure: CallFailure) -> ChainFailure {

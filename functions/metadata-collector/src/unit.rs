@@ -80,7 +80,7 @@ pub struct Gathered {
 /// other, since AWS counts the calls to a service in an account and region together.
 pub async fn gather<C: Cloud>(
     cloud: &C,
-    sessions: &Sessions<'_, C>,
+    sessions: &Sessions<C>,
     lanes: &Lanes<C::Lane>,
     order: &Order,
     budget: &Budget,
@@ -121,9 +121,9 @@ pub async fn gather<C: Cloud>(
     }
 }
 
-struct Asking<'a, 's, C: Cloud> {
+struct Asking<'a, C: Cloud> {
     cloud: &'a C,
-    sessions: &'a Sessions<'s, C>,
+    sessions: &'a Sessions<C>,
     lanes: &'a Lanes<C::Lane>,
     order: &'a Order,
     budget: &'a Budget,
@@ -133,7 +133,7 @@ struct Asking<'a, 's, C: Cloud> {
     chain_failure: OnceLock<ChainFailure>,
 }
 
-impl<C: Cloud> Asking<'_, '_, C> {
+impl<C: Cloud> Asking<'_, C> {
     async fn service(&self, service: Service, endpoints: &[&'static Endpoint]) -> Vec<Collected> {
         let place = Place {
             account: self.order.unit.account.clone(),

@@ -123,10 +123,7 @@ fn xml_failure(body: &[u8]) -> Result<CallFailure, String> {
 }
 
 fn json_answer(model: &Model, output: Option<ShapeId>, body: &[u8]) -> Result<Value, String> {
-    let value: Value = match body {
-        [] => Value::Object(Map::new()),
-        body => serde_json::from_slice(body).map_err(|error| error.to_string())?,
-    };
+    let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if !value.is_object() {
         return Err("it is not a JSON object".into());
     }
@@ -278,6 +275,7 @@ mod tests {
             ),
             (Service::Organizations, "ListAccounts", "{\"Accounts\": ["),
             (Service::Organizations, "ListAccounts", "[]"),
+            (Service::Organizations, "ListAccounts", ""),
         ] {
             let error = read(service, operation, body).unwrap_err();
             assert!(error.to_string().contains("cannot be read"), "{error}");
