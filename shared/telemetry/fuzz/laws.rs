@@ -12,6 +12,10 @@ mod reference;
 
 use reference::{Item, Naive, Outcome, Pieces, naive, options, read};
 use serde_json::Value;
+use telemetry::describe::answer::{self, AnswerError};
+use telemetry::describe::catalogue::CATALOGUE;
+use telemetry::describe::redaction;
+use telemetry::describe::walk::Walk;
 use telemetry::flow::layout::MAX_COLUMNS;
 use telemetry::{Field, FirewallRecord, Layout, ReadError, ReadOptions, analysis};
 
@@ -184,5 +188,43 @@ pub fn decode(data: &[u8]) {
         assert_eq!(whole.items.len(), pieces.items.len());
         assert_eq!(whole.counts, pieces.counts);
         assert_eq!(whole.counts.bytes_in, data.len() as u64);
+    }
+}
+
+/// Answers of AWS: the first byte chooses a call of the catalogue, the second whether it succeeded,
+/// the rest is the body. An answer that is cut is none, and a refusal says what it means.
+pub fn answer(data: &[u8]) {
+    let [call, status, body @ ..] = data else {
+        return;
+    };
+    let Some(endpoint) = CATALOGUE.get(usize::from(*call) % CATALOGUE.len()) else {
+        return;
+    };
+    let status = [200, 400, 503][usize::from(*status) % 3];
+    let read =
+        |body: &[u8]| answer::answer(endpoint.service, endpoint.operation, status, |_| None, body);
+    let whole = read(body);
+    assert_eq!(whole, read(body));
+    match whole {
+        Ok(value) => {
+            assert!(status == 200 && value.is_object());
+            let cut = body
+                .trim_ascii_end()
+                .split_last()
+                .map_or(body, |(_, cut)| cut);
+            assert!(read(cut).is_err(), "a cut answer was taken for a whole one");
+            // Rows of any answer can be walked, and what is secret is gone.
+            let mut walk = Walk::new(endpoint, &[]);
+            if walk.next_call().is_some() {
+                walk.answer(Ok(value));
+            }
+            for mut row in walk.finish().rows.as_array().cloned().unwrap_or_default() {
+                let walked = row.clone();
+                redaction::redact(endpoint, &mut row);
+                assert_eq!(row, walked, "a secret was left");
+            }
+        }
+        Err(AnswerError::Failure(failure)) => assert!(status != 200 && !failure.code.is_empty()),
+        Err(_) => {}
     }
 }

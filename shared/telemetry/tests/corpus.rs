@@ -47,3 +47,8 @@ fn firewall() {
 fn decode() {
     replay("decode", laws::decode);
 }
+
+#[test]
+fn answer() {
+    replay("answer", laws::answer);
+}

@@ -86,10 +86,12 @@ fn xml_answer(
             return Err(format!("it holds no {wrapper}"));
         }
         let value = xml.value(model, output)?;
-        xml.close()?;
+        xml.close(false)?;
         return Ok(value);
     }
-    xml.value(model, output)
+    let value = xml.value(model, output)?;
+    xml.close(true)?;
+    Ok(value)
 }
 
 /// `Response/Errors/Error` of EC2, `ErrorResponse/Error` of the query protocol.
@@ -273,6 +275,8 @@ mod tests {
                 "DescribeLoadBalancers",
                 "<DescribeLoadBalancersResponse/>",
             ),
+            (Service::Ec2, "DescribeVpcs", "<DescribeVpcsResponse/>x"),
+            (Service::Ec2, "DescribeVpcs", "<DescribeVpcsResponse/><a/>"),
             (Service::Organizations, "ListAccounts", "{\"Accounts\": ["),
             (Service::Organizations, "ListAccounts", "[]"),
             (Service::Organizations, "ListAccounts", ""),

@@ -110,13 +110,24 @@ impl<'a> Xml<'a> {
         Ok(false)
     }
 
-    /// Reads past the end of the root element: a document that ends before is cut.
-    pub(super) fn close(&mut self) -> Result<(), String> {
-        while self.depth > 0 {
-            self.within()?;
+    /// Reads past the end of the root element and to the end of the document: one that ends before is
+    /// cut, and one that goes on is not an answer.
+    pub(super) fn close(&mut self, root_ended: bool) -> Result<(), String> {
+        if !root_ended {
+            while let Some(within) = self.within()? {
+                if let Within::Element(_) = within {
+                    self.skip()?;
+                }
+            }
         }
-        while self.within()?.is_some() {}
-        Ok(())
+        loop {
+            match self.event()? {
+                Event::Eof => return Ok(()),
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::Text(text) if text.iter().all(u8::is_ascii_whitespace) => {}
+                _ => return Err("it goes on after its end".into()),
+            }
+        }
     }
 
     /// The text of the element that was started last.
