@@ -2,10 +2,10 @@
 //! kept.
 //!
 //! ```text
-//! job ─▶ collector ─▶ sessions (role chains) ─▶ unit (account, region) ─▶ snapshot ─▶ store
-//!            │                                    │    ▲                     │
-//!            └─▶ queue (what is handed on)        ▼    │                     └─▶ changes ─▶ destinations
-//!                                          cloud: aws_cloud
+//! job ─▶ collector ─▶ plan ─▶ sessions (role chains) ─▶ unit (account, region) ─▶ snapshot ─▶ store
+//!            │                                            │    ▲                     │
+//!            └─▶ queue (what is handed on)                ▼    │                     └─▶ feed ─▶ destinations
+//!                                  cloud: aws_cloud (at its pace) or recorded_cloud
 //! ```
 //!
 //! What is asked and how answers are read is data of the [`telemetry::describe`] module; here is who
@@ -16,8 +16,10 @@ pub mod aws_cloud;
 pub mod cloud;
 pub mod collector;
 pub mod config;
+mod feed;
 pub mod job;
 pub mod pace;
+mod plan;
 pub mod queue;
 pub mod recorded_cloud;
 pub mod report;
