@@ -207,6 +207,7 @@ Examples:
   cloud-export inventory
   cloud-export inventory --kind interface --vpc vpc-0a1b2c3d4e5f60718
   cloud-export inventory --id eni-0a1b2c3d4e5f60718 --json
+  cloud-export inventory --coverage
   aws ec2 describe-vpcs > vpcs.json && cloud-export inventory --from vpcs.json --kind vpc")]
 pub struct InventoryArguments {
     /// Where snapshots are kept: file:///dir or s3://bucket/prefix [default: file://metadata].
@@ -230,7 +231,11 @@ pub struct InventoryArguments {
     /// The resource with this id.
     #[arg(long)]
     pub id: Option<String>,
-    /// Write one JSON object for each resource.
+    /// Say instead how each call fared: in how many accounts and regions it was answered, denied, or
+    /// is known from before only.
+    #[arg(long, conflicts_with_all = ["kind", "account", "region", "vpc", "id", "from"])]
+    pub coverage: bool,
+    /// Write one JSON object for each resource, or each call.
     #[arg(long)]
     pub json: bool,
 }

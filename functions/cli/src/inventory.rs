@@ -5,7 +5,10 @@ use invocation::aws;
 use metadata_collector::config::METADATA;
 use metadata_collector::store::SnapshotStore;
 use serde_json::{Map, Value, json};
+use telemetry::coverage::EndpointCoverage;
+use telemetry::describe::state::State;
 use telemetry::inventory::{Inventory, InventoryBuilder, InventoryRow, Kind, read_directory};
+use telemetry::snapshot::Snapshot;
 
 use crate::Stop;
 use crate::args::InventoryArguments;
@@ -14,6 +17,9 @@ use crate::summary::{grouped, text_table};
 
 /// Prints counts, or the resources that are asked for.
 pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
+    if arguments.coverage {
+        return coverage(arguments);
+    }
     let kind = arguments.kind.as_deref().map(kind).transpose()?;
     let inventory = read(arguments)?;
     remarks(&inventory);
@@ -58,6 +64,17 @@ fn read(arguments: &InventoryArguments) -> Result<Inventory, Stop> {
         }
         return Ok(builder.finish());
     }
+    each_snapshot(arguments, |key, document| {
+        builder.add_path_document(key, &document)
+    })?;
+    Ok(builder.finish())
+}
+
+/// Takes the document of each current snapshot, with its key.
+fn each_snapshot(
+    arguments: &InventoryArguments,
+    mut take: impl FnMut(&str, Value),
+) -> Result<(), Stop> {
     let url = arguments
         .metadata
         .clone()
@@ -71,36 +88,100 @@ fn read(arguments: &InventoryArguments) -> Result<Inventory, Stop> {
         .enable_all()
         .build()
         .map_err(|e| Stop::Failed(format!("the program's thread could not be started: {e}")))?;
-    let read = runtime.block_on(read_store(&url, &mut builder))?;
-    match read {
+    let taken = runtime.block_on(async {
+        let sdk = match url.is_s3() {
+            true => aws::sdk_config().await,
+            false => aws::no_services(),
+        };
+        let store = SnapshotStore::on(&url, &sdk)
+            .ok_or_else(|| Stop::Usage(format!("--metadata: {url} keeps nothing")))?;
+        let keys = store.current_keys().await;
+        let keys = keys.map_err(|error| Stop::Failed(error.to_string()))?;
+        let mut taken = 0;
+        for key in &keys {
+            match store.document(key).await {
+                Ok(Some(document)) => {
+                    take(key, document);
+                    taken += 1;
+                }
+                Ok(None) => {}
+                Err(error) => eprintln!("not read: {error}"),
+            }
+        }
+        Ok(taken)
+    })?;
+    match taken {
         0 => Err(Stop::Failed(format!(
             "there are no snapshots below {url}; cloud-export collect makes them"
         ))),
-        _ => Ok(builder.finish()),
+        _ => Ok(()),
     }
 }
 
-async fn read_store(url: &DestinationUrl, builder: &mut InventoryBuilder) -> Result<usize, Stop> {
-    let sdk = match url.is_s3() {
-        true => aws::sdk_config().await,
-        false => aws::no_services(),
-    };
-    let store = SnapshotStore::on(url, &sdk)
-        .ok_or_else(|| Stop::Usage(format!("--metadata: {url} keeps nothing")))?;
-    let failed = |error: metadata_collector::store::StoreError| Stop::Failed(error.to_string());
-    let keys = store.current_keys().await.map_err(failed)?;
-    let mut read = 0;
-    for key in &keys {
-        match store.document(key).await {
-            Ok(Some(document)) => {
-                builder.add_path_document(key, &document);
-                read += 1;
-            }
-            Ok(None) => {}
-            Err(error) => eprintln!("not read: {error}"),
+/// Prints how each call fared.
+fn coverage(arguments: &InventoryArguments) -> Result<(), Stop> {
+    let mut snapshots = Vec::new();
+    each_snapshot(arguments, |key, mut document| {
+        // Reports only: rows are many.
+        if let Some(sections) = document.as_object_mut() {
+            sections.retain(|section, _| section == "Collection");
         }
+        match Snapshot::from_json(&document) {
+            Ok(snapshot) => snapshots.push(snapshot),
+            Err(error) => eprintln!("not read: {key}: {error}"),
+        }
+    })?;
+    let covered = telemetry::coverage::coverage(&snapshots);
+    if arguments.json {
+        covered
+            .iter()
+            .for_each(|c| println!("{}", coverage_json(c)));
+        return Ok(());
     }
-    Ok(read)
+    let number = |count: usize| match count {
+        0 => String::new(),
+        count => grouped(count as u64),
+    };
+    let rows: Vec<Vec<String>> = covered
+        .iter()
+        .map(|c| {
+            let oldest = c
+                .oldest
+                .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            let mut cells = vec![c.endpoint.name()];
+            cells.extend(c.states.iter().map(|count| number(*count)));
+            cells.extend([number(c.unasked), number(c.stale), number(c.rows)]);
+            cells.push(oldest.unwrap_or_default());
+            cells
+        })
+        .collect();
+    let rows: Vec<&[String]> = rows.iter().map(Vec::as_slice).collect();
+    let states = State::ALL.map(State::label);
+    let header = [
+        &["call"],
+        &states[..],
+        &["not asked", "stale", "rows", "oldest"],
+    ]
+    .concat();
+    print!("{}", text_table(&header, &rows));
+    Ok(())
+}
+
+fn coverage_json(covered: &EndpointCoverage) -> Value {
+    let states = State::ALL.iter().zip(covered.states);
+    let states = states.filter(|(_, count)| *count > 0);
+    let states: Map<String, Value> = states
+        .map(|(state, count)| (state.label().to_owned(), json!(count)))
+        .collect();
+    json!({
+        "call": covered.endpoint.name(),
+        "section": covered.endpoint.section,
+        "states": states,
+        "not_asked": covered.unasked,
+        "stale": covered.stale,
+        "rows": covered.rows,
+        "oldest": covered.oldest.map(|time| time.to_string()),
+    })
 }
 
 /// What was not read, on standard error.

@@ -124,6 +124,15 @@ fn the_recorded_estate_is_collected_kept_and_listed() {
     assert!(text(&of_vpc.stdout).contains("eni-051b2c3d4e5f60718"));
     assert!(!text(&of_vpc.stdout).contains("vpc-0a1b2c3d4e5f60718"));
 
+    let covered = lines_of_json(&inventory(&["--coverage", "--json"]));
+    let call = |name: &str| covered.iter().find(|line| line["call"] == name).unwrap();
+    assert_eq!(
+        (covered.len(), &call("ec2:DescribeVpcs")["states"]["ok"]),
+        (61, &2.into())
+    );
+    assert_eq!(call("organizations:ListAccounts")["not_asked"], 2);
+    assert!(text(&inventory(&["--coverage"]).stdout).contains("ec2:DescribeVpcs"));
+
     // What is the same is no change; what is not, is told.
     assert_eq!(collect("samples/metadata").status.code(), Some(0));
     assert!(contents(&root.path().join("changes")).is_empty());
@@ -142,6 +151,7 @@ fn the_recorded_estate_is_collected_kept_and_listed() {
         Some(0)
     );
     let told = contents(&root.path().join("changes"));
+    assert_eq!(told.len(), 1, "{told:?}");
     let change: Value = serde_json::from_str(told[0].1.trim()).unwrap();
     assert_eq!(
         (

@@ -20,6 +20,7 @@
 pub mod analysis;
 pub mod change;
 pub mod counts;
+pub mod coverage;
 pub mod decode;
 pub mod describe;
 pub mod failure;
