@@ -1,5 +1,6 @@
 //! The deployment, with the tools a user has: `cargo lambda build` and `invoke`, then `sam build` and
-//! `sam deploy` to an emulator of AWS, and objects put into the log bucket that come out as records.
+//! `sam deploy` to an emulator of AWS, objects put into the log bucket that come out as records, and
+//! what the emulator has of a network, which comes out as snapshots.
 //!
 //! The steps are Python programs in `deploy/`, since the emulator and the tools are. `tests/run` installs
 //! them and names their place in `CLOUD_EXPORT_TEST_TOOLS`; without it this test says that it was
@@ -9,8 +10,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use e2e::programs::{self, tools};
 use e2e::project;
 use e2e::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 use serde_json::Value;
@@ -23,50 +24,24 @@ const QUICK_RELEASE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
 ];
 
-fn tools() -> Option<PathBuf> {
-    let tools = std::env::var_os("CLOUD_EXPORT_TEST_TOOLS").map(PathBuf::from);
-    if tools.is_none() {
-        eprintln!(
-            "skipped: CLOUD_EXPORT_TEST_TOOLS is not set; tests/run installs the tools and sets it"
-        );
-    }
-    tools
-}
-
 /// Runs one of the programs; returns its report.
 fn report(tools: &Path, program: &str, work: &Path, arguments: &[OsString]) -> Value {
     let root = project();
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let mut path = OsString::from(tools.join("bin"));
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    let output = Command::new(tools.join("bin/python"))
-        .arg(root.join("tests/deploy").join(program))
-        .arg("--repo")
-        .arg(&root)
-        .arg("--work")
-        .arg(work)
-        .args(arguments)
-        .env("PATH", path)
-        .env("CARGO_TARGET_DIR", target.join("deploy"))
-        .envs(QUICK_RELEASE.iter().copied())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
-        panic!(
-            "{program} printed no report ({e}), status {}",
-            output.status
-        )
-    });
-    assert!(output.status.success(), "{program}: {report:#}");
-    report
+    let mut all: Vec<OsString> = vec!["--repo".into(), root.into(), "--work".into(), work.into()];
+    all.extend_from_slice(arguments);
+    let mut environment = vec![("CARGO_TARGET_DIR", target.join("deploy").into_os_string())];
+    environment.extend(
+        QUICK_RELEASE
+            .iter()
+            .map(|(name, value)| (*name, (*value).into())),
+    );
+    programs::report(tools, &format!("deploy/{program}"), &all, &environment)
 }
 
 #[test]
-fn the_deployed_function_turns_objects_into_records() {
+fn the_deployed_functions_turn_objects_into_records_and_a_network_into_snapshots() {
     let Some(tools) = tools() else { return };
     let work = tempfile::tempdir().unwrap();
 
@@ -129,4 +104,9 @@ fn the_deployed_function_turns_objects_into_records() {
         (&deployed["idempotent"], &deployed["failed_invocation_kept"]),
         (&true.into(), &true.into())
     );
+    let metadata = &deployed["metadata"];
+    assert_eq!(metadata["queue_worked_off"], true);
+    // What the emulator has, and what it lacks, which fails no run.
+    let ended = |state: &str| metadata["states"][state].as_array().map_or(0, Vec::len);
+    assert!(ended("ok") > 5 && ended("error") > 5, "{metadata:#}");
 }

@@ -1,12 +1,18 @@
-"""The whole way of a log object, with the tools a user deploys with.
+"""The whole way of a log object and of metadata, with the tools a user deploys with.
 
-`sam build` makes the function, `sam deploy` creates the stack on MiniStack (an emulator of AWS that runs the real
-binary), and log objects put into the log bucket must come out as records in the output bucket:
+`sam build` makes the functions, `sam deploy` creates the stack on MiniStack (an emulator of AWS that runs the real
+binaries), and log objects put into the log bucket must come out as records in the output bucket:
 
 1. each sample once: its records appear, the queue drains, the dead-letter queue stays empty;
 2. the same samples again: same keys, same contents;
 3. a truncated object: no output, and its message ends in the dead-letter queue;
 4. an invocation that fails without a queue behind it: its event is kept in the queue for failed invocations.
+
+What the emulator has of a network must appear in the metadata bucket:
+
+5. the schedule's event: a snapshot of the region and one of what is global, with the VPCs that the emulator lists;
+   what it does not answer is a state of an endpoint, not a failure of the run;
+6. a new VPC, and a unit of work in the queue: the snapshot has the VPC, and its creation is told as a change.
 
 A JSON report goes to stdout, progress to stderr; exit status 0 or 1. Everything listens on 127.0.0.1 only.
 
@@ -33,7 +39,15 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 STACK = "cloud-export-test"
 ARTEFACT_BUCKET = "cloud-export-test-artefacts"
-FUNCTION = "FlowForwarder"  # logical id in template.yaml
+# Logical ids in template.yaml
+FORWARDER = "FlowForwarder"
+COLLECTOR = "MetadataCollector"
+
+# One region, and no second attempt: the emulator lacks services, and what it lacks it lacks again.
+METADATA_PARAMETERS = [f"MetadataRegions={REGION}", "MetadataTimeout=60", "MetadataMaxAttempts=1"]
+
+# "State" of an endpoint in a snapshot
+STATES = {"ok", "empty", "denied", "throttled", "region-disabled", "error"}
 
 SAMPLE_NAME = f"{ACCOUNT}_vpcflowlogs_{REGION}_fl-0a1b2c3d4e5f60718_20261120T1620Z_fe123456.log.gz"
 SAMPLE_KEY = f"AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/2026/11/20/{SAMPLE_NAME}"
@@ -217,10 +231,13 @@ def build(children, repo, work, parameters):
     command = sam(work, "build", "--template-file", str(repo / "template.yaml"), "--base-dir", str(repo))
     command += ["--build-dir", str(work / "build"), "--parameter-overrides", *parameters]
     seconds = children.run("sam-build", command, environment, cwd=work, seconds=3600)
-    bootstrap = work / "build" / FUNCTION / "bootstrap"
-    if not bootstrap.is_file():
-        raise Failure(f"sam build ended well but left no {bootstrap}")
-    return {"sam_build_seconds": round(seconds, 1), "bootstrap_bytes": bootstrap.stat().st_size}
+    sizes = {}
+    for function in (FORWARDER, COLLECTOR):
+        bootstrap = work / "build" / function / "bootstrap"
+        if not bootstrap.is_file():
+            raise Failure(f"sam build ended well but left no {bootstrap}")
+        sizes[function] = bootstrap.stat().st_size
+    return {"sam_build_seconds": round(seconds, 1), "bootstrap_bytes": sizes}
 
 
 def start_ministack(children, work, client):
@@ -270,9 +287,11 @@ def deploy(children, work, endpoint, aws, parameters):
     if stack["StackStatus"] != "CREATE_COMPLETE":
         raise Failure(f"the stack is {stack['StackStatus']} after sam deploy")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    function = aws.awslambda.get_function(FunctionName=outputs["FlowForwarderName"])["Configuration"]
-    report = {"sam_deploy_seconds": round(seconds, 1), "zip_bytes": function["CodeSize"]}
-    return outputs, report
+    sizes = {}
+    for function in (FORWARDER, COLLECTOR):
+        deployed = aws.awslambda.get_function(FunctionName=outputs[f"{function}Name"])
+        sizes[function] = deployed["Configuration"]["CodeSize"]
+    return outputs, {"sam_deploy_seconds": round(seconds, 1), "zip_bytes": sizes}
 
 
 class Aws:
@@ -313,20 +332,16 @@ class Deployment:
         self.dead_letters = outputs["LogDeadLetterQueueUrl"]
         self.failed_invocations = outputs["FailedInvocationQueueUrl"]
         self.function = outputs["FlowForwarderName"]
-        self.log_group = outputs["FlowForwarderLogGroup"]
-        mappings = aws.awslambda.list_event_source_mappings(FunctionName=self.function)["EventSourceMappings"]
-        if len(mappings) != 1:
-            raise Failure(f"the function has {len(mappings)} event source mappings, not one")
-        self.mapping = mappings[0]
-        if self.mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            raise Failure("the event source mapping does not ask for ReportBatchItemFailures")
-        # MiniStack keeps what a template refers to as text, and its poller then fails to compare it with a number.
-        # Given again through the API it is a number. AWS converts it by itself.
-        most = int(self.mapping["ScalingConfig"]["MaximumConcurrency"])
-        self.set_mapping(ScalingConfig={"MaximumConcurrency": most})
+        self.mapping = queue_mapping(aws, self.function)
+        self.collector = outputs["MetadataCollectorName"]
+        self.metadata_bucket = outputs["MetadataBucketName"]
+        self.metadata_queue = outputs["MetadataQueueUrl"]
+        self.metadata_dead_letters = outputs["MetadataDeadLetterQueueUrl"]
+        queue_mapping(aws, self.collector)
+        self.log_groups = [outputs["FlowForwarderLogGroup"], outputs["MetadataCollectorLogGroup"]]
 
     def set_mapping(self, **values):
-        self.aws.awslambda.update_event_source_mapping(UUID=self.mapping["UUID"], **values)
+        self.aws.awslambda.update_event_source_mapping(UUID=self.mapping, **values)
 
     def waiting(self, queue):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -361,10 +376,41 @@ class Deployment:
 
     def log_lines(self):
         lines = []
-        with contextlib.suppress(self.aws.logs.exceptions.ResourceNotFoundException):
-            for page in self.aws.logs.get_paginator("filter_log_events").paginate(logGroupName=self.log_group):
-                lines += [event["message"] for event in page["events"]]
+        for group in self.log_groups:
+            with contextlib.suppress(self.aws.logs.exceptions.ResourceNotFoundException):
+                for page in self.aws.logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+                    lines += [event["message"] for event in page["events"]]
         return lines
+
+    def metadata(self):
+        """The objects of the metadata bucket by key: JSON documents and, of changes, lists of records."""
+        objects = {}
+        for page in self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.metadata_bucket):
+            for item in page.get("Contents", []):
+                body = self.aws.s3.get_object(Bucket=self.metadata_bucket, Key=item["Key"])["Body"].read()
+                if item["Key"].endswith(".json.gz"):
+                    objects[item["Key"]] = json.loads(gzip.decompress(body))
+                else:
+                    objects[item["Key"]] = [json.loads(line) for line in body.splitlines()]
+        return objects
+
+    def vpcs(self):
+        return {vpc["VpcId"] for vpc in self.aws.ec2.describe_vpcs()["Vpcs"]}
+
+
+def queue_mapping(aws, function):
+    """The id of the function's one event source mapping, once it is as it has to be."""
+    mappings = aws.awslambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    if len(mappings) != 1:
+        raise Failure(f"{function} has {len(mappings)} event source mappings, not one")
+    mapping = mappings[0]
+    if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+        raise Failure(f"the event source mapping of {function} does not ask for ReportBatchItemFailures")
+    # MiniStack keeps what a template refers to as text, and its poller then fails to compare it with a number.
+    # Given again through the API it is a number. AWS converts it by itself.
+    most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+    aws.awslambda.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+    return mapping["UUID"]
 
 
 def records(contents):
@@ -504,6 +550,79 @@ def keep_failed_invocation(deployment, key):
     until(kept, "the failed invocation's event in its queue", deployment.seconds)
 
 
+def current_key(region):
+    return f"current/{ACCOUNT}/{region}.json.gz"
+
+
+def collect(deployment, event):
+    """The schedule's event makes a snapshot of the region and one of what is global, and no change."""
+    answer = deployment.aws.awslambda.invoke(FunctionName=deployment.collector, Payload=event)
+    payload = answer["Payload"].read()
+    if "FunctionError" in answer:
+        raise Failure(f"the collector failed: {payload.decode(errors='replace')}")
+    summary = json.loads(payload)
+    if summary.get("units") != 2:
+        raise Failure(f"the collector did not collect a region and what is global: {summary}")
+    objects = deployment.metadata()
+    wanted = {current_key(region) for region in (REGION, "global")}
+    if {key for key in objects if key.startswith("current/")} != wanted:
+        raise Failure(f"the snapshots are not those of {REGION} and global: {sorted(objects)}")
+    for region in (REGION, "global"):
+        snapshot = objects[current_key(region)]
+        dated = [key for key in objects if key.startswith(f"history/{ACCOUNT}/{region}/")]
+        if len(dated) != 1 or objects[dated[0]] != snapshot:
+            raise Failure(f"the current snapshot of {region} is not kept once in history/: {dated}")
+        whose = {name: snapshot["Collection"][name] for name in ("Account", "Region")}
+        if whose != {"Account": ACCOUNT, "Region": region}:
+            raise Failure(f"{current_key(region)} says that it is of {whose}")
+    others = [key for key in objects if not key.startswith(("current/", "history/"))]
+    if others:
+        raise Failure(f"the first run told of changes: {others}")
+    expect_vpcs(deployment, objects)
+    states = {}
+    for region in (REGION, "global"):
+        for endpoint in objects[current_key(region)]["Collection"]["Endpoints"]:
+            if endpoint["State"] not in STATES:
+                raise Failure(f"{endpoint['Section']} ended in the state {endpoint['State']!r}")
+            answered = endpoint["State"] in ("ok", "empty")
+            if answered == bool(endpoint["Failures"]):
+                raise Failure(f"the state of {endpoint['Section']} and its failures disagree: {endpoint}")
+            states.setdefault(endpoint["State"], []).append(f"{endpoint['Service']}:{endpoint['Operation']}")
+    if deployment.waiting(deployment.metadata_queue):
+        raise Failure("a run that was complete handed work on")
+    return {"calls": summary["calls"], "rows": summary["rows"], "states": states}
+
+
+def expect_vpcs(deployment, objects):
+    found = {vpc["VpcId"] for vpc in objects[current_key(REGION)]["Vpcs"]}
+    there = deployment.vpcs()
+    if not there or found != there:
+        raise Failure(f"the snapshot has the VPCs {sorted(found)}, the emulator {sorted(there)}")
+
+
+def collect_from_the_queue(deployment):
+    """A unit of work out of the queue finds what is new since the schedule's run."""
+    vpc = deployment.aws.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    # A second later at the least: dated snapshots are named by the second.
+    time.sleep(1.1)
+    unit = {"target": {"account": ACCOUNT, "regions": [REGION]}, "parts": [{"region": REGION, "sections": ["Vpcs"]}]}
+    deployment.aws.sqs.send_message(QueueUrl=deployment.metadata_queue, MessageBody=json.dumps({"collect": unit}))
+    drained = lambda: deployment.waiting(deployment.metadata_queue) == 0
+    until(drained, "the collector to acknowledge a unit of work", deployment.seconds)
+    dead = deployment.waiting(deployment.metadata_dead_letters)
+    if dead:
+        raise Failure(f"{dead} units of work are in the dead-letter queue")
+    objects = deployment.metadata()
+    expect_vpcs(deployment, objects)
+    dated = [key for key in objects if key.startswith(f"history/{ACCOUNT}/{REGION}/")]
+    if len(dated) != 2:
+        raise Failure(f"not every snapshot is kept in history/: {dated}")
+    told = [change for key in objects if key.startswith(f"changes/{ACCOUNT}/{REGION}/") for change in objects[key]]
+    changes = [(change["kind"], change["section"], change["resource"]) for change in told]
+    if changes != [("created", "Vpcs", vpc)]:
+        raise Failure(f"the changes are not the creation of {vpc}: {changes}")
+
+
 def init_milliseconds(lines):
     """Init duration out of platform.report or REPORT lines; none when the emulator writes no such lines."""
     for line in lines:
@@ -518,7 +637,7 @@ def whole_way(arguments, children, report):
     work.mkdir(parents=True, exist_ok=True)
     samples = read_samples(arguments.sample)
     expected = SAMPLE_RECORDS if arguments.expect_records is None and not arguments.sample else arguments.expect_records
-    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30"]
+    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30", *METADATA_PARAMETERS]
     # SAM CLI wants quotes around an empty value.
     parameters += [f'{given}""' if given.endswith("=") else given for given in arguments.parameter]
 
@@ -545,6 +664,12 @@ def whole_way(arguments, children, report):
         say("failed invocation")
         keep_failed_invocation(deployment, bad[0])
         report["failed_invocation_kept"] = True
+        say("metadata")
+        event = repo / "functions" / "metadata-collector" / "events" / "schedule.json"
+        report["metadata"] = collect(deployment, event.read_bytes())
+        say("metadata, from the queue")
+        collect_from_the_queue(deployment)
+        report["metadata"]["queue_worked_off"] = True
     finally:
         lines = []
         with contextlib.suppress(Exception):

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use telemetry::generate::LogFormat;
 
-/// Reads AWS flow and firewall logs, and forwards them as typed records.
+/// Reads AWS flow and firewall logs and forwards them as typed records; collects what a network consists
+/// of, in every account and region.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -13,7 +14,8 @@ use telemetry::generate::LogFormat;
     max_term_width = 100,
     after_help = "Try it on the shipped samples, from the project's root:\n  \
         cloud-export run events/s3-everything.json\n  \
-        cloud-export parse samples/flow-logs-use1/AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/*.gz\n\n\
+        cloud-export parse samples/flow-logs-use1/AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/*.gz\n  \
+        cloud-export collect --from samples/metadata && cloud-export inventory\n\n\
         Exit codes: 0 all done, 1 some objects or files failed, 2 the command line or the configuration cannot be used."
 )]
 pub struct Arguments {
@@ -144,9 +146,10 @@ Asks with this machine's AWS credentials, as the AWS CLI finds them; AWS_ENDPOIN
 What is answered becomes one snapshot for each account and region, current/<account>/<region>.json.gz below --metadata; \
 what could not be asked keeps what was known before.
 
-Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see docs/metadata.md) where no option is given.
 
 Examples:
+  cloud-export collect --from samples/metadata
   cloud-export collect
   cloud-export collect --regions us-east-1,eu-west-1 --metadata s3://metadata-use1/network
   cloud-export collect --primary-role arn:aws:iam::111111111111:role/cloud-export-primary \\

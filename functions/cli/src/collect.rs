@@ -20,7 +20,7 @@ use telemetry::target::Accounts;
 
 use crate::Stop;
 use crate::args::CollectArguments;
-use crate::summary::{grouped, peak_memory, text_table};
+use crate::summary::{grouped, peak_memory, say, text_table};
 
 /// Where snapshots are kept unless something else is said.
 pub const DEFAULT_METADATA: &str = "file://metadata";
@@ -109,7 +109,7 @@ async fn told<C: Cloud>(
     let table = Mutex::new(Table::default());
     let observe = |report: &UnitReport| {
         if arguments.json {
-            println!("{}", report.to_json());
+            say(&report.to_json().to_string());
             return;
         }
         eprintln!(
@@ -128,11 +128,11 @@ async fn told<C: Cloud>(
     let done = collector.everything(&Budget::UNLIMITED, &observe).await;
     let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
     if !arguments.json {
-        print!("{}", table.text());
+        say(table.text().trim_end());
     }
     let summary = done.map_err(|error| Stop::Failed(error.to_string()))?;
     if arguments.json {
-        println!("{}", json!({"summary": summary.to_json()}));
+        say(&json!({"summary": summary.to_json()}).to_string());
     } else {
         eprintln!("{}", closing(&summary, started, &metadata));
     }
@@ -148,7 +148,7 @@ fn closing(summary: &Summary, started: Instant, metadata: &str) -> String {
         format!(", {} MiB of memory at most", bytes >> 20)
     });
     format!(
-        "{} accounts and regions, {} rows, {} calls, {} changes in {:.1} s{memory}; snapshots are below {metadata}",
+        "{} units, {} rows, {} calls, {} changes in {:.1} s{memory}; snapshots are below {metadata}",
         grouped(units),
         grouped(summary.rows),
         grouped(summary.calls),

@@ -13,7 +13,7 @@ use telemetry::snapshot::Snapshot;
 use crate::Stop;
 use crate::args::InventoryArguments;
 use crate::collect::DEFAULT_METADATA;
-use crate::summary::{grouped, text_table};
+use crate::summary::{grouped, say, text_table};
 
 /// Prints counts, or the resources that are asked for.
 pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
@@ -25,7 +25,7 @@ pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
     remarks(&inventory);
     let wanted = Wanted { kind, arguments };
     if wanted.is_everything() && !arguments.json {
-        print!("{}", counts(&inventory));
+        say(counts(&inventory).trim_end());
         return Ok(());
     }
     let rows: Vec<InventoryRow> = Kind::ALL
@@ -34,9 +34,9 @@ pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
         .filter(|row| wanted.fits(row))
         .collect();
     if arguments.json {
-        rows.iter().for_each(|row| println!("{}", row_json(row)));
+        rows.iter().for_each(|row| say(&row_json(row).to_string()));
     } else {
-        print!("{}", table(&rows));
+        say(table(&rows).trim_end());
         eprintln!("{} resources", grouped(rows.len() as u64));
     }
     Ok(())
@@ -163,7 +163,7 @@ fn coverage(arguments: &InventoryArguments) -> Result<(), Stop> {
         &["not asked", "stale", "rows", "oldest"],
     ]
     .concat();
-    print!("{}", text_table(&header, &rows));
+    say(text_table(&header, &rows).trim_end());
     Ok(())
 }
 

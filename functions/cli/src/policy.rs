@@ -6,6 +6,7 @@ use telemetry::target::{RoleArn, check_external_id};
 
 use crate::Stop;
 use crate::args::PolicyArguments;
+use crate::summary::say;
 
 /// Prints the policy that was asked for.
 pub fn policy(arguments: &PolicyArguments) -> Result<(), Stop> {
@@ -24,6 +25,6 @@ pub fn policy(arguments: &PolicyArguments) -> Result<(), Stop> {
         (None, []) => policy::reader(),
         (None, roles) => policy::assuming(roles),
     };
-    println!("{policy:#}");
+    say(&format!("{policy:#}"));
     Ok(())
 }

@@ -100,6 +100,11 @@ impl Summary {
     }
 }
 
+/// Writes a line to standard output. Who reads it may have read enough: that is no failure.
+pub fn say(line: &str) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{line}\n"));
+}
+
 /// The most memory this process held, in bytes; Linux only.
 pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

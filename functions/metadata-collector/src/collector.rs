@@ -28,6 +28,9 @@ use crate::sessions::{ChainFailure, Sessions};
 use crate::store::{SnapshotStore, StoreError};
 use crate::unit::{Order, gather};
 
+/// How often what does not fit an invocation is handed on to another.
+const MAX_HANDED_ON: u32 = 3;
+
 /// Collects.
 pub struct Collector<C: Cloud> {
     pub(crate) cloud: Arc<C>,
@@ -82,8 +85,8 @@ struct Run<'r> {
     summary: Mutex<Summary>,
     /// What there was no time for.
     left: Mutex<Vec<Job>>,
-    /// Units whose snapshots could not be kept for a reason that time cures.
-    again: Mutex<u64>,
+    /// Why snapshots could not be kept or their changes not be told, a reason for each unit.
+    unkept: Mutex<Vec<FailureClass>>,
 }
 
 impl<C: Cloud> Collector<C> {
@@ -159,8 +162,7 @@ impl<C: Cloud> Collector<C> {
     /// Does jobs, and hands on what there is no time for.
     ///
     /// # Errors
-    /// Work is left that cannot be handed on, or snapshots could not be kept for a reason that time
-    /// may cure.
+    /// Work is left that cannot be handed on, or snapshots could not be kept, or changes not be told.
     pub async fn jobs(
         &self,
         jobs: Vec<Job>,
@@ -177,10 +179,12 @@ impl<C: Cloud> Collector<C> {
             observe,
             summary: Mutex::default(),
             left: Mutex::default(),
-            again: Mutex::default(),
+            unkept: Mutex::default(),
         };
         stream::iter(jobs)
-            .for_each_concurrent(self.config.units_at_once, |job| self.job(&run, job))
+            .for_each_concurrent(self.config.units_at_once, |job| {
+                Box::pin(self.job(&run, job))
+            })
             .await;
         let unlocked = PoisonError::into_inner;
         let mut summary = run.summary.into_inner().unwrap_or_else(unlocked);
@@ -188,36 +192,49 @@ impl<C: Cloud> Collector<C> {
             .left
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if !left.is_empty() {
-            match &self.queue {
-                Some(queue) => {
-                    queue.send(&left).await.map_err(queue_error)?;
-                    summary.handed_on = left.len() as u64;
-                }
-                None => {
-                    return Err(RunError {
-                        class: FailureClass::Config,
-                        code: "Deadline",
-                        message: format!(
-                            "time was over with {} accounts or parts of them left, and there is no queue to hand them on to: set CLOUD_EXPORT_FAN_OUT_QUEUE, or raise the function's timeout",
-                            left.len()
-                        ),
-                    });
-                }
-            }
-        }
-        match run
-            .again
+        let unkept = run
+            .unkept
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            0 => Ok(summary),
-            units => Err(RunError {
-                class: FailureClass::Retry,
-                code: "Store",
-                message: format!("{units} units could not be kept or told; see their log lines"),
-            }),
+            .unwrap_or_else(PoisonError::into_inner);
+        let (left, endless): (Vec<Job>, Vec<Job>) = left
+            .into_iter()
+            .partition(|job| job.handed_on <= MAX_HANDED_ON);
+        if let (Some(queue), false) = (&self.queue, left.is_empty()) {
+            queue.send(&left).await.map_err(queue_error)?;
+            summary.handed_on = left.len() as u64;
+        } else if !left.is_empty() {
+            return Err(RunError {
+                class: FailureClass::Config,
+                code: "Deadline",
+                message: format!(
+                    "time was over with {} accounts or parts of them left, and there is no queue to hand them on to: set CLOUD_EXPORT_FAN_OUT_QUEUE, or raise the function's timeout",
+                    left.len()
+                ),
+            });
         }
+        if let Some(job) = endless.first() {
+            return Err(RunError {
+                class: FailureClass::Config,
+                code: "Deadline",
+                message: format!(
+                    "{} was handed on {MAX_HANDED_ON} times and still did not fit an invocation: raise the function's timeout",
+                    job.to_json()
+                ),
+            });
+        }
+        let class = match unkept.first() {
+            None => return Ok(summary),
+            Some(_) if unkept.contains(&FailureClass::Retry) => FailureClass::Retry,
+            Some(class) => *class,
+        };
+        Err(RunError {
+            class,
+            code: "Store",
+            message: format!(
+                "{} units could not be kept, or their changes not be told; see their log lines",
+                unkept.len()
+            ),
+        })
     }
 
     async fn job(&self, run: &Run<'_>, job: Job) {
@@ -274,12 +291,13 @@ impl<C: Cloud> Collector<C> {
                 lists_accounts: job.lists_accounts,
                 sections: part.sections,
             };
-            self.unit(run, &lanes, order)
+            Box::pin(self.unit(run, &lanes, order))
         });
         let left: Vec<Part> = join_all(units).await.into_iter().flatten().collect();
         if !left.is_empty() {
             run.leave(Job {
                 parts: Some(left),
+                handed_on: job.handed_on + 1,
                 ..job.clone()
             });
         }
@@ -301,15 +319,16 @@ impl<C: Cloud> Collector<C> {
         }
         let clock = Instant::now();
         let started = (self.now)();
-        let gathered = gather(
+        // Boxed, as are jobs and the units of a job: the compiler's limit on types within types is near.
+        let gathering = gather(
             &*self.cloud,
             &self.sessions,
             lanes,
             &order,
             run.budget,
             self.now,
-        )
-        .await;
+        );
+        let gathered = Box::pin(gathering).await;
         let left = (!gathered.deferred.is_empty()).then(|| Part {
             region: order.unit.region.clone(),
             sections: Some(gathered.deferred),
@@ -336,9 +355,8 @@ impl<C: Cloud> Collector<C> {
                     UnitReport::of(order.unit, &reported, chain_failure, clock.elapsed());
                 report.state = UnitState::Failed;
                 report.error = Some(error);
-                if class == FailureClass::Retry {
-                    *run.again.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-                }
+                let mut unkept = run.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+                unkept.push(class);
                 report
             }
         };

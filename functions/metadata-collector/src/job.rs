@@ -21,6 +21,8 @@ pub struct Job {
     pub lists_accounts: bool,
     /// The parts; `None` for everything.
     pub parts: Option<Vec<Part>>,
+    /// How often it was handed on for want of time.
+    pub handed_on: u32,
 }
 
 /// What an invocation asks for.
@@ -41,6 +43,7 @@ impl Job {
             target,
             lists_accounts,
             parts: None,
+            handed_on: 0,
         }
     }
 
@@ -62,6 +65,9 @@ impl Job {
         if let Some(parts) = &self.parts {
             let parts: Vec<Value> = parts.iter().map(part).collect();
             collect.insert("parts".to_owned(), json!(parts));
+        }
+        if self.handed_on > 0 {
+            collect.insert("handed_on".to_owned(), json!(self.handed_on));
         }
         json!({"collect": collect})
     }
@@ -85,6 +91,10 @@ impl Job {
             target,
             lists_accounts: collect.get("lists_accounts") == Some(&Value::Bool(true)),
             parts,
+            handed_on: collect
+                .get("handed_on")
+                .and_then(Value::as_u64)
+                .map_or(0, |times| u32::try_from(times).unwrap_or(u32::MAX)),
         })
     }
 }
@@ -153,6 +163,7 @@ mod tests {
         Job {
             target: target::target(&described, "cloud-export").unwrap(),
             lists_accounts: true,
+            handed_on: u32::from(parts.is_some()),
             parts,
         }
     }

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
     };
     let collector = &collector;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        invoke(collector, event)
+        Box::pin(invoke(collector, event))
     }))
     .await
 }

@@ -19,6 +19,9 @@ use tokio::time::Instant;
 use crate::cloud::{Cloud, Lanes, Place};
 use crate::sessions::{ChainFailure, Sessions};
 
+/// How often one call is made with fresh credentials: other calls of the same session may end it too.
+const MAX_RENEWALS: u32 = 3;
+
 /// What is asked of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -261,9 +264,9 @@ impl<C: Cloud> Asking<'_, C> {
         }
     }
 
-    /// Makes a call; once more with fresh credentials when AWS says that they have ended.
+    /// Makes a call; again with fresh credentials when AWS says that they have ended.
     async fn call(&self, lane: &C::Lane, call: &Call) -> Result<Value, CallFailure> {
-        let mut renewed = false;
+        let mut renewals = 0;
         loop {
             let session = match self.sessions.session(&self.order.chain).await {
                 Ok(session) => session,
@@ -274,9 +277,9 @@ impl<C: Cloud> Asking<'_, C> {
                 }
             };
             match self.cloud.call(lane, &session.credentials, call).await {
-                Err(failure) if failure.is_expired() && !renewed => {
+                Err(failure) if failure.is_expired() && renewals < MAX_RENEWALS => {
                     self.sessions.give_up(&self.order.chain, &session).await;
-                    renewed = true;
+                    renewals += 1;
                 }
                 answer => return answer,
             }
