@@ -36,7 +36,7 @@ use telemetry::describe::catalogue::Endpoint;
 use telemetry::describe::partition;
 use telemetry::describe::request::{Request, request};
 use telemetry::describe::service::{Host, Service};
-use telemetry::describe::state::{CallFailure, State};
+use telemetry::describe::state::{CallFailure, Silence, State};
 use telemetry::describe::walk::Call;
 use telemetry::target::Hop;
 
@@ -249,14 +249,12 @@ fn call_failure(error: CallError<AnswerError, HttpResponse>) -> CallFailure {
             AnswerError::Failure(failure) => failure,
             error => failure(State::Error, "UnreadableAnswer", format!("{error}.")),
         },
-        CallError::TimeoutError(_) => failure(
-            State::Error,
-            "Timeout",
+        CallError::TimeoutError(_) => CallFailure::silence(
+            Silence::Timeout,
             "No answer came in time; the region's endpoint may not be reachable from here.",
         ),
-        CallError::DispatchFailure(dispatch) => failure(
-            State::Error,
-            "Unreachable",
+        CallError::DispatchFailure(dispatch) => CallFailure::silence(
+            Silence::Unreachable,
             format!(
                 "The endpoint could not be reached: {}.",
                 innermost(&dispatch.as_connector_error())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use invocation::Budget;
@@ -21,6 +22,9 @@ use crate::sessions::{ChainFailure, Sessions};
 
 /// How often one call is made with fresh credentials: other calls of the same session may end it too.
 const MAX_RENEWALS: u32 = 3;
+
+/// Endpoints of a service in a row that nobody answered for, after which the others are not asked.
+const SILENT_ENDPOINTS: usize = 2;
 
 /// What is asked of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,8 +162,18 @@ impl<C: Cloud> Asking<'_, C> {
         let mut collected: Vec<Collected> = Vec::new();
         // Rows that others are repeated for, or why there are none.
         let mut parents: HashMap<&'static str, Result<Vec<Value>, State>> = HashMap::new();
+        // Where nothing answers, each further call would take as long as the first to find out.
+        let mut silent: Vec<CallFailure> = Vec::new();
         for endpoint in existing {
-            let one = self.endpoint(&lane, endpoint, &parents).await;
+            let one = match silent.get(SILENT_ENDPOINTS - 1) {
+                None => self.endpoint(&lane, endpoint, &parents).await,
+                Some(failure) => unanswered(endpoint, failure.clone(), (self.now)()),
+            };
+            let mut failures = one.failures.iter().map(|failed| &failed.failure);
+            match failures.find(|failure| failure.is_silence()) {
+                Some(failure) => silent.push(failure.clone()),
+                None => silent.clear(),
+            }
             let is_parent = endpoints
                 .iter()
                 .any(|child| parent_of(child) == Some(endpoint.section));
@@ -183,23 +197,17 @@ impl<C: Cloud> Asking<'_, C> {
         parents: &HashMap<&'static str, Result<Vec<Value>, State>>,
     ) -> Collected {
         let started = Instant::now();
-        let refused = |state: State, code: &str, message: String| Collected {
-            endpoint,
-            state,
-            rows: Value::Null,
-            failures: vec![Failure {
-                item: None,
-                failure: CallFailure {
-                    state,
-                    code: code.to_owned(),
-                    message,
-                    request_id: None,
-                },
-            }],
-            vanished: 0,
-            calls: 0,
-            duration: started.elapsed(),
-            observed: (self.now)(),
+        let refused = |state: State, code: &str, message: String| {
+            let failure = CallFailure {
+                state,
+                code: code.to_owned(),
+                message,
+                request_id: None,
+            };
+            Collected {
+                duration: started.elapsed(),
+                ..unanswered(endpoint, failure, (self.now)())
+            }
         };
         let none = Vec::new();
         let rows = match parent_of(endpoint) {
@@ -284,6 +292,23 @@ impl<C: Cloud> Asking<'_, C> {
                 answer => return answer,
             }
         }
+    }
+}
+
+/// What an endpoint gave that was not asked.
+fn unanswered(endpoint: &'static Endpoint, failure: CallFailure, observed: Timestamp) -> Collected {
+    Collected {
+        endpoint,
+        state: failure.state,
+        rows: Value::Null,
+        failures: vec![Failure {
+            item: None,
+            failure,
+        }],
+        vanished: 0,
+        calls: 0,
+        duration: Duration::ZERO,
+        observed,
     }
 }
 

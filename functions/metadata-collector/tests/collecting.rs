@@ -20,7 +20,8 @@ use metadata_collector::store::{SnapshotStore, current_key};
 use metadata_collector::{Collector, Config};
 use serde_json::{Value, json};
 use telemetry::describe::catalogue::Endpoint;
-use telemetry::describe::state::{CallFailure, State};
+use telemetry::describe::service::Service;
+use telemetry::describe::state::{CallFailure, Silence, State};
 use telemetry::describe::walk::Call;
 use telemetry::snapshot::{GLOBAL, Snapshot};
 use telemetry::target::Hop;
@@ -423,6 +424,30 @@ async fn a_region_that_is_not_enabled_is_found_out_once() {
         .map(|(_, count)| count)
         .sum();
     assert!(there <= 6, "{there} calls, one for each service at most");
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_answers_for_is_asked_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let cloud = Troubled::new(estate()).failing(|place, _| {
+        (place.region == "eu-west-1" && place.service == Service::Ec2)
+            .then(|| CallFailure::silence(Silence::Unreachable, "connection refused"))
+    });
+    let mut settings = SPOKES.to_vec();
+    settings.push(("CLOUD_EXPORT_REGIONS", "eu-west-1"));
+    let ran = collect(cloud, root.path(), &settings).await;
+    let report = ran.unit(A, "eu-west-1");
+    assert_eq!(report.state, UnitState::Partial, "other services answered");
+    let silent = report
+        .failures
+        .iter()
+        .filter(|(_, failed)| failed.failure.code == "Unreachable");
+    assert!(silent.count() > 30);
+    let asked = ran.cloud.calls.lock().unwrap();
+    let calls = |operation: &str| asked.get(&format!("{A} eu-west-1 {operation}")).copied();
+    assert_eq!(calls("DescribeAvailabilityZones"), Some(1));
+    assert_eq!(calls("DescribeVpcs"), Some(1));
+    assert_eq!(calls("DescribeSubnets"), None);
 }
 
 #[tokio::test]

@@ -77,6 +77,26 @@ pub struct CallFailure {
     pub request_id: Option<String>,
 }
 
+/// How no answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// There was no connection.
+    Unreachable,
+    /// There was one, and nothing came in time.
+    Timeout,
+}
+
+impl Silence {
+    const ALL: [Silence; 2] = [Silence::Unreachable, Silence::Timeout];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Silence::Unreachable => "Unreachable",
+            Silence::Timeout => "Timeout",
+        }
+    }
+}
+
 /// Error codes and what they mean, as AWS's services spell them. What is not listed is an error.
 const CODES: &[(&str, State)] = &[
     ("UnauthorizedOperation", State::Denied),
@@ -131,6 +151,23 @@ impl CallFailure {
     /// Whether the credentials have run out, so that the call may succeed with fresh ones.
     pub fn is_expired(&self) -> bool {
         EXPIRED.contains(&self.code.as_str())
+    }
+
+    /// A failure to be answered at all: nothing is there, or nothing came in time.
+    pub fn silence(code: Silence, message: impl Into<String>) -> CallFailure {
+        CallFailure {
+            state: State::Error,
+            code: code.label().to_owned(),
+            message: message.into(),
+            request_id: None,
+        }
+    }
+
+    /// Whether nothing answered.
+    pub fn is_silence(&self) -> bool {
+        Silence::ALL
+            .iter()
+            .any(|silence| silence.label() == self.code)
     }
 
     /// Whether what was asked for does not exist (any more).
