@@ -131,11 +131,8 @@ impl Config {
     /// The first variable whose value cannot be used, with the problem and a valid example.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Config, SettingError> {
         let lookup = &lookup;
-        let destinations = DESTINATIONS
-            .value(lookup)?
-            .split_whitespace()
-            .map(|url| url.parse().map_err(|error| DESTINATIONS.error(error)))
-            .collect::<Result<Vec<DestinationUrl>, _>>()?;
+        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?)
+            .map_err(|error| DESTINATIONS.error(error))?;
         let format = FORMAT.value(lookup)?;
         let layout = match format.trim() {
             "" => None,

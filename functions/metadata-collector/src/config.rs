@@ -232,11 +232,8 @@ impl Config {
         if metadata == DestinationUrl::Stdout {
             return Err(METADATA.error("stdout: keeps nothing, and the next run needs this one"));
         }
-        let destinations = DESTINATIONS
-            .value(lookup)?
-            .split_whitespace()
-            .map(|url| url.parse().map_err(|error| DESTINATIONS.error(error)))
-            .collect::<Result<Vec<DestinationUrl>, _>>()?;
+        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?)
+            .map_err(|error| DESTINATIONS.error(error))?;
         let queue = FAN_OUT_QUEUE.value(lookup)?.trim().to_owned();
         let schemes = ["https://", "http://"];
         if !queue.is_empty() && !schemes.iter().any(|scheme| queue.starts_with(scheme)) {

@@ -114,6 +114,14 @@ impl fmt::Display for DestinationUrl {
 }
 
 impl DestinationUrl {
+    /// Reads URLs that are separated by spaces or line ends; none is a list too.
+    ///
+    /// # Errors
+    /// The first text that is no destination.
+    pub fn list(urls: &str) -> Result<Vec<DestinationUrl>, DestinationUrlError> {
+        urls.split_whitespace().map(str::parse).collect()
+    }
+
     /// Whether the destination needs an S3 client.
     pub fn is_s3(&self) -> bool {
         matches!(self, DestinationUrl::S3 { .. })
@@ -173,6 +181,14 @@ mod tests {
         }
         let trimmed: DestinationUrl = "s3://records-use1//flows/".parse().unwrap();
         assert_eq!(trimmed.to_string(), "s3://records-use1/flows");
+    }
+
+    #[test]
+    fn lists_are_separated_by_spaces() {
+        let list = DestinationUrl::list(" stdout:\n file://out ").unwrap();
+        assert_eq!(list.len(), 2);
+        assert_eq!(DestinationUrl::list(""), Ok(vec![]));
+        assert!(DestinationUrl::list("stdout: records").is_err());
     }
 
     #[test]
