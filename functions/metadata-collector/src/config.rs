@@ -108,9 +108,9 @@ pub const ATTEMPTS: Variable = Variable {
 /// Units at once.
 pub const UNITS_AT_ONCE: Variable = Variable {
     name: "CLOUD_EXPORT_UNITS_AT_ONCE",
-    default: Some("16"),
+    default: Some("0"),
     example: "8",
-    meaning: "Accounts and regions asked at once, from 1 to 256; each holds its answers in memory",
+    meaning: "Accounts and regions asked at once, from 1 to 256; each holds its answers in memory, and 0 chooses by the function's memory, 16 at most",
 };
 
 /// The queue.
@@ -144,6 +144,24 @@ pub const METRICS_NAMESPACE: Variable = Variable {
     example: "Network/CloudExport",
     meaning: "CloudWatch namespace of the function's own metrics",
 };
+
+/// The function's memory, set by Lambda.
+const MEMORY_SIZE: Variable = Variable {
+    name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    default: Some("1088"),
+    example: "512",
+    meaning: "Set by Lambda: the function's memory in MiB",
+};
+
+/// Memory for the program itself, in MiB: code, clients, connections.
+const BASE_MIB: u64 = 64;
+
+/// Memory for one unit, in MiB: what a region with some thousand interfaces answers, and what it
+/// answered before.
+const UNIT_MIB: u64 = 64;
+
+/// The most units at once unless more is asked for.
+const MAX_CHOSEN_UNITS: u64 = 16;
 
 /// Every variable, in the order of the README.
 pub const VARIABLES: &[Variable] = &[
@@ -244,7 +262,7 @@ impl Config {
             destinations,
             estate: estate(lookup)?,
             attempts: ATTEMPTS.number(lookup, 1..=20)? as u32,
-            units_at_once: UNITS_AT_ONCE.number(lookup, 1..=256)? as usize,
+            units_at_once: units_at_once(lookup)?,
             fan_out_queue: (!queue.is_empty()).then_some(queue),
             fan_out_above: FAN_OUT_ABOVE.number(lookup, 1..=100_000)? as usize,
             deadline_reserve: Duration::from_millis(
@@ -253,6 +271,15 @@ impl Config {
             metrics_namespace: METRICS_NAMESPACE.value(lookup)?.trim().to_owned(),
         })
     }
+}
+
+fn units_at_once(lookup: &impl Fn(&str) -> Option<String>) -> Result<usize, SettingError> {
+    let memory = MEMORY_SIZE.number(lookup, 128..=1 << 20)?;
+    let units = match UNITS_AT_ONCE.number(lookup, 0..=256)? {
+        0 => (memory.saturating_sub(BASE_MIB) / UNIT_MIB).clamp(1, MAX_CHOSEN_UNITS),
+        units => units,
+    };
+    Ok(units as usize)
 }
 
 fn estate(lookup: &impl Fn(&str) -> Option<String>) -> Result<Estate, SettingError> {
@@ -368,6 +395,18 @@ mod tests {
     }
 
     #[test]
+    fn units_at_once_follow_memory() {
+        let at = |memory: &str| {
+            let values = [PLACE, (MEMORY_SIZE.name, memory)];
+            config(&values).unwrap().units_at_once
+        };
+        assert_eq!(
+            (at("128"), at("512"), at("1088"), at("10240")),
+            (1, 7, 16, 16)
+        );
+    }
+
+    #[test]
     fn errors_name_the_setting_and_what_to_do() {
         for (values, expected) in [
             (
@@ -407,8 +446,8 @@ mod tests {
                 "CLOUD_EXPORT_FAN_OUT_QUEUE: it is not the URL",
             ),
             (
-                vec![("CLOUD_EXPORT_UNITS_AT_ONCE", "0")],
-                "CLOUD_EXPORT_UNITS_AT_ONCE: 0 is not between 1 and 256",
+                vec![("CLOUD_EXPORT_UNITS_AT_ONCE", "300")],
+                "CLOUD_EXPORT_UNITS_AT_ONCE: 300 is not between 0 and 256",
             ),
         ] {
             let mut all = values.clone();
