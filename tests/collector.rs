@@ -47,8 +47,9 @@ fn snapshots_are_what_boto3_returns_for_everything_moto_can_make() {
 fn no_member_of_any_answer_is_lost_and_no_secret_is_kept() {
     let Some(tools) = tools() else { return };
     let report = run(&tools, "cloud/full_shape.py");
-    assert_eq!(report["operations"], CATALOGUE.len(), "{report:#}");
-    println!("{report:#}");
+    let operations = report["operations"].as_object().unwrap();
+    println!("{} calls: {report:#}", operations.len());
+    assert_eq!(operations.len(), CATALOGUE.len());
 }
 
 #[test]
