@@ -50,6 +50,8 @@ struct Troubled {
     assumed: Mutex<Vec<String>>,
     /// Calls by place and operation.
     calls: Mutex<HashMap<String, usize>>,
+    /// Calls that are under way, by account and region, and the most places there were at once.
+    under_way: Mutex<(HashMap<String, usize>, usize)>,
 }
 
 impl Troubled {
@@ -62,6 +64,7 @@ impl Troubled {
             stuck: None,
             assumed: Mutex::default(),
             calls: Mutex::default(),
+            under_way: Mutex::default(),
         }
     }
 
@@ -134,6 +137,22 @@ impl Cloud for Troubled {
             place.account, place.region, call.endpoint.operation
         );
         *self.calls.lock().unwrap().entry(name).or_default() += 1;
+        let at = format!("{} {}", place.account, place.region);
+        {
+            let (places, most) = &mut *self.under_way.lock().unwrap();
+            *places.entry(at.clone()).or_default() += 1;
+            *most = places.len().max(*most);
+        }
+        // The others have their turn while this one is under way.
+        tokio::task::yield_now().await;
+        {
+            let (places, _) = &mut *self.under_way.lock().unwrap();
+            let count = places.get_mut(&at).unwrap();
+            *count -= 1;
+            if *count == 0 {
+                places.remove(&at);
+            }
+        }
         if place.account == A && self.stuck == Some(call.endpoint.section) {
             std::future::pending::<()>().await;
         }
@@ -424,6 +443,19 @@ async fn a_region_that_is_not_enabled_is_found_out_once() {
         .map(|(_, count)| count)
         .sum();
     assert!(there <= 6, "{there} calls, one for each service at most");
+}
+
+#[tokio::test]
+async fn no_more_is_asked_at_once_than_is_said() {
+    for (said, most) in [("1", 1), ("3", 3)] {
+        let root = tempfile::tempdir().unwrap();
+        let mut settings = SPOKES.to_vec();
+        settings.push(("CLOUD_EXPORT_REGIONS", "us-east-1,eu-west-1,eu-west-2"));
+        settings.push(("CLOUD_EXPORT_UNITS_AT_ONCE", said));
+        let ran = collect(Troubled::new(estate()), root.path(), &settings).await;
+        assert_eq!(ran.units.len(), 3 * 4);
+        assert_eq!(ran.cloud.under_way.lock().unwrap().1, most);
+    }
 }
 
 #[tokio::test]
