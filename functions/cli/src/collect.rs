@@ -127,7 +127,7 @@ async fn told<C: Cloud>(
     };
     let done = collector.everything(&Budget::UNLIMITED, &observe).await;
     let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if !arguments.json {
+    if !table.rows.is_empty() {
         say(table.text().trim_end());
     }
     let summary = done.map_err(|error| Stop::Failed(error.to_string()))?;

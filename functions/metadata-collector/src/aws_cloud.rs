@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::RetryPartition;
@@ -257,7 +257,9 @@ fn call_failure(error: CallError<AnswerError, HttpResponse>) -> CallFailure {
             Silence::Unreachable,
             format!(
                 "The endpoint could not be reached: {}.",
-                innermost(&dispatch.as_connector_error())
+                dispatch
+                    .as_connector_error()
+                    .map_or_else(|| "the connection failed".to_owned(), |error| causes(error))
             ),
         ),
         CallError::ResponseError(_) => failure(
@@ -265,23 +267,20 @@ fn call_failure(error: CallError<AnswerError, HttpResponse>) -> CallFailure {
             "CutAnswer",
             "The connection ended in the middle of the answer.",
         ),
-        error => failure(
-            State::Error,
-            "Call",
-            format!("{}.", DisplayErrorContext(&error)),
-        ),
+        error => failure(State::Error, "Call", format!("{}.", causes(&error))),
     }
 }
 
-/// The innermost cause of an error, which says what happened.
-fn innermost<E: std::error::Error + 'static>(error: &Option<&E>) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.map(|error| error as _);
-    let mut text = "the connection failed".to_owned();
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
+/// What an error says, and what caused it, each once.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |error| error.source()) {
+        let text = cause.to_string();
+        if !said.iter().any(|known| known.contains(&text)) {
+            said.push(text);
+        }
     }
-    text
+    said.join(": ")
 }
 
 fn sts_failure<E, R>(error: SdkError<E, R>) -> CallFailure
@@ -294,7 +293,7 @@ where
         (None, _) => failure(
             State::Error,
             "Sts",
-            format!("STS did not answer: {}.", DisplayErrorContext(&error)),
+            format!("STS did not answer: {}.", causes(&error)),
         ),
     }
 }
@@ -315,10 +314,7 @@ impl Cloud for AwsCloud {
             failure(
                 State::Denied,
                 "NoCredentials",
-                format!(
-                    "No AWS credentials were found: {}.",
-                    DisplayErrorContext(&error)
-                ),
+                format!("No AWS credentials were found: {}.", causes(&error)),
             )
         })?;
         Ok(Granted {

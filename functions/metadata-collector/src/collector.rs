@@ -60,9 +60,12 @@ impl From<ChainFailure> for RunError {
         RunError {
             class: class_of(&failure.failure),
             code: "Role",
-            message: format!(
-                "{failure}. Check the role's trust policy, the external id, and that the role before it may call sts:AssumeRole"
-            ),
+            message: match failure.role {
+                Some(_) => format!(
+                    "{failure}. Check the role's trust policy, the external id, and that the role before it may call sts:AssumeRole"
+                ),
+                None => format!("{failure}"),
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// A role on the way that was not given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} could not be used (hop {hop} of {of}): {failure}", role.as_deref().unwrap_or("the credentials at hand"))]
+#[error("{}: {failure}", self.place())]
 pub struct ChainFailure {
     /// The hop, from 1; 0 for the credentials at hand.
     pub hop: usize,
@@ -29,6 +29,15 @@ pub struct ChainFailure {
     pub role: Option<String>,
     /// Why.
     pub failure: CallFailure,
+}
+
+impl ChainFailure {
+    fn place(&self) -> String {
+        match &self.role {
+            Some(role) => format!("{role} could not be used (hop {} of {})", self.hop, self.of),
+            None => "the credentials at hand could not be used".to_owned(),
+        }
+    }
 }
 
 /// Credentials of a chain's last role.
