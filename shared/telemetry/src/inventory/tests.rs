@@ -280,7 +280,7 @@ fn every_section_of_the_catalogue_is_read() {
 fn rows_that_cannot_be_placed_are_counted_with_examples_and_the_rest_is_read() {
     for (section, row) in row_of_each_section() {
         let rows = match section {
-            "Organization" => json!({}),
+            "Organization" => json!({"FeatureSet": "ALL"}),
             "Reservations" => json!([{"Instances": [{}, 7]}, row, "text"]),
             _ => json!([{}, 7, row]),
         };
@@ -293,6 +293,9 @@ fn rows_that_cannot_be_placed_are_counted_with_examples_and_the_rest_is_read() {
         };
         assert_eq!(unplaced, expected, "{section}: {:?}", all.read.unplaced);
     }
+    // An organization that there is none of is no row.
+    let none = inventory(&[(json!({"Organization": {}}), from(A, "us-east-1"))]);
+    assert_eq!(none.read.unplaced, BTreeMap::new());
     let all = inventory(&[
         (json!([]), Origin::default()),
         (json!({"NextToken": "x"}), Origin::default()),
