@@ -117,22 +117,25 @@ impl RecordedCloud {
         RecordedCloud { page, ..self }
     }
 
+    /// What is recorded where an endpoint is asked.
+    fn unit(&self, place: &Place, endpoint: &Endpoint) -> Option<&Map<String, Value>> {
+        let region = match endpoint.scope {
+            Scope::Regional => place.region.as_str(),
+            Scope::Global => GLOBAL,
+        };
+        let unit = (place.account.clone(), region.to_owned());
+        self.sections.get(&unit)
+    }
+
     fn answer(&self, place: &Place, call: &Call) -> Value {
         let Endpoint {
-            scope,
             section,
             member,
             rows,
             per,
             ..
         } = *call.endpoint;
-        let region = match scope {
-            Scope::Regional => place.region.as_str(),
-            Scope::Global => GLOBAL,
-        };
-        let unit = self
-            .sections
-            .get(&(place.account.clone(), region.to_owned()));
+        let unit = self.unit(place, call.endpoint);
         let recorded = unit.and_then(|sections| sections.get(section));
         if section == "Regions" && recorded.is_none() {
             return json!({"Regions": self.regions(&place.account)});
@@ -216,12 +219,7 @@ impl Cloud for RecordedCloud {
     }
 
     fn has(&self, place: &Place, endpoint: &Endpoint) -> bool {
-        let region = match endpoint.scope {
-            Scope::Regional => place.region.as_str(),
-            Scope::Global => GLOBAL,
-        };
-        let unit = (place.account.clone(), region.to_owned());
-        let recorded = self.sections.get(&unit);
+        let recorded = self.unit(place, endpoint);
         endpoint.section == "Regions"
             || recorded.is_some_and(|sections| sections.contains_key(endpoint.section))
     }

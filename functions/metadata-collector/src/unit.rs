@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 use invocation::Budget;
 use jiff::Timestamp;
 use serde_json::Value;
-use telemetry::describe::catalogue::{CATALOGUE, Endpoint, Per, Scope};
+use telemetry::describe::catalogue::{CATALOGUE, Endpoint, Scope};
 use telemetry::describe::service::Service;
 use telemetry::describe::state::{CallFailure, State};
 use telemetry::describe::walk::{Call, Walk};
-use telemetry::snapshot::{Collected, Failure, GLOBAL, Unit};
+use telemetry::snapshot::{Collected, Failure, Unit};
 use telemetry::target::Hop;
 use tokio::time::Instant;
 
@@ -44,14 +44,11 @@ pub struct Order {
 impl Order {
     /// The endpoints to ask, parents before what is repeated for their rows.
     fn endpoints(&self) -> Vec<&'static Endpoint> {
-        let scope = match self.unit.region.as_str() {
-            GLOBAL => Scope::Global,
-            _ => Scope::Regional,
-        };
+        let scope = self.unit.scope();
         // A section that is wanted needs those that it is repeated for.
         let mut sections = self.sections.clone();
         for endpoint in CATALOGUE.iter().rev() {
-            if let (Some(sections), Some(parent)) = (&mut sections, parent_of(endpoint))
+            if let (Some(sections), Some(parent)) = (&mut sections, endpoint.parent())
                 && sections.iter().any(|wanted| wanted == endpoint.section)
                 && !sections.iter().any(|wanted| wanted == parent)
             {
@@ -144,15 +141,15 @@ impl<C: Cloud> Asking<'_, C> {
     async fn service(&self, service: Service, endpoints: &[&'static Endpoint]) -> Vec<Collected> {
         let place = Place {
             account: self.order.unit.account.clone(),
-            region: match self.order.unit.region.as_str() {
-                GLOBAL => self.order.home_region.clone(),
-                region => region.to_owned(),
+            region: match self.order.unit.scope() {
+                Scope::Global => self.order.home_region.clone(),
+                Scope::Regional => self.order.unit.region.clone(),
             },
             service,
         };
         let mut existing: Vec<&'static Endpoint> = Vec::new();
         for endpoint in endpoints {
-            let parent = parent_of(endpoint);
+            let parent = endpoint.parent();
             let known = parent.is_none_or(|parent| existing.iter().any(|e| e.section == parent));
             if known && self.cloud.has(&place, endpoint) {
                 existing.push(endpoint);
@@ -176,7 +173,7 @@ impl<C: Cloud> Asking<'_, C> {
             }
             let is_parent = endpoints
                 .iter()
-                .any(|child| parent_of(child) == Some(endpoint.section));
+                .any(|child| child.parent() == Some(endpoint.section));
             if is_parent {
                 let answered = !one.failures.iter().any(|failure| failure.item.is_none());
                 let rows = match (&one.rows, answered) {
@@ -210,7 +207,7 @@ impl<C: Cloud> Asking<'_, C> {
             }
         };
         let none = Vec::new();
-        let rows = match parent_of(endpoint) {
+        let rows = match endpoint.parent() {
             None => &none,
             Some(section) => match parents.get(section) {
                 Some(Ok(rows)) => rows,
@@ -310,10 +307,4 @@ fn unanswered(endpoint: &'static Endpoint, failure: CallFailure, observed: Times
         duration: Duration::ZERO,
         observed,
     }
-}
-
-fn parent_of(endpoint: &Endpoint) -> Option<&'static str> {
-    endpoint.per.map(|per| match per {
-        Per::Row { section, .. } | Per::CoreNetworkEdge { section } => section,
-    })
 }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::describe::catalogue::{CATALOGUE, Endpoint, Scope};
+use crate::describe::catalogue::{CATALOGUE, Endpoint};
 use crate::describe::state::State;
-use crate::snapshot::{GLOBAL, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// How one endpoint fared in the snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,7 @@ pub fn coverage<'s>(snapshots: impl IntoIterator<Item = &'s Snapshot>) -> Vec<En
         })
         .collect();
     for snapshot in snapshots {
-        let scope = match snapshot.unit.region.as_str() {
-            GLOBAL => Scope::Global,
-            _ => Scope::Regional,
-        };
+        let scope = snapshot.unit.scope();
         for coverage in covered.iter_mut().filter(|c| c.endpoint.scope == scope) {
             let Some(report) = snapshot.report(coverage.endpoint.section) else {
                 coverage.unasked += 1;
@@ -66,7 +63,7 @@ pub fn coverage<'s>(snapshots: impl IntoIterator<Item = &'s Snapshot>) -> Vec<En
 mod tests {
     use super::*;
     use crate::describe::state::CallFailure;
-    use crate::snapshot::{Collected, Failure, Unit};
+    use crate::snapshot::{Collected, Failure, GLOBAL, Unit};
     use serde_json::json;
 
     #[test]

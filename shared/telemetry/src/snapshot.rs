@@ -51,7 +51,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::describe::catalogue::Endpoint;
+use crate::describe::catalogue::{Endpoint, Scope};
 use crate::describe::state::{CallFailure, State};
 
 pub use document::{SnapshotError, VERSION};
@@ -71,6 +71,16 @@ pub struct Unit {
     /// The roles that were assumed one from the other, ARNs, outermost first. Empty when the
     /// program's own credentials were used.
     pub roles: Vec<String>,
+}
+
+impl Unit {
+    /// Which endpoints are asked in the unit.
+    pub fn scope(&self) -> Scope {
+        match self.region.as_str() {
+            GLOBAL => Scope::Global,
+            _ => Scope::Regional,
+        }
+    }
 }
 
 /// A call that gave no answer, and which one of its endpoint it was.

@@ -129,6 +129,13 @@ impl Endpoint {
         format!("{}:{}", self.service.signing_name(), self.operation)
     }
 
+    /// The section whose rows the call is repeated for.
+    pub fn parent(&self) -> Option<&'static str> {
+        match self.per? {
+            Per::Row { section, .. } | Per::CoreNetworkEdge { section } => Some(section),
+        }
+    }
+
     /// The name in reports: `ec2:DescribeVpcs`, with the service as the AWS CLI calls it.
     pub fn name(&self) -> String {
         format!("{}:{}", self.service.id(), self.operation)
@@ -966,9 +973,8 @@ mod tests {
     #[test]
     fn parents_come_before_what_is_repeated_for_their_rows_and_are_asked_in_the_same_place() {
         for (at, endpoint) in CATALOGUE.iter().enumerate() {
-            let section = match endpoint.per {
-                Some(Per::Row { section, .. } | Per::CoreNetworkEdge { section }) => section,
-                None => continue,
+            let Some(section) = endpoint.parent() else {
+                continue;
             };
             let parent = CATALOGUE[..at]
                 .iter()

@@ -15,13 +15,6 @@ const TABLE: &str = "RouteTableIdentifier";
 /// The member that names a core network.
 const CORE_NETWORK: &str = "CoreNetworkId";
 
-/// The section whose rows the endpoint is repeated for.
-pub(crate) fn parent_section(endpoint: &Endpoint) -> Option<&'static str> {
-    match endpoint.per? {
-        Per::Row { section, .. } | Per::CoreNetworkEdge { section } => Some(section),
-    }
-}
-
 /// The key of the call that gave the row. `None` when the row does not name its parent.
 pub(crate) fn call_of_row(per: Per, row: &Value) -> Option<String> {
     match per {

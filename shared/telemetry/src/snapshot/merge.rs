@@ -124,7 +124,7 @@ impl<'p> Merger<'p> {
     }
 
     fn endpoint(&mut self, endpoint: &'static Endpoint, collected: Option<Collected>) {
-        let parents = fan_out::parent_section(endpoint).and_then(|s| self.outcomes.get(s));
+        let parents = endpoint.parent().and_then(|s| self.outcomes.get(s));
         if let Some(Outcome::Failed(state, why)) = parents {
             let (state, why) = (*state, why.clone());
             return self.failed(endpoint, collected, Some((state, why)));
@@ -213,7 +213,7 @@ impl<'p> Merger<'p> {
         let any_answer = !rows(&section).is_empty() || *unanswered == Unanswered::Nothing;
         let mut why = self.why(endpoint, collected.state, &collected.failures);
         if collected.failures.is_empty() {
-            let parents = fan_out::parent_section(endpoint).and_then(|s| self.outcomes.get(s));
+            let parents = endpoint.parent().and_then(|s| self.outcomes.get(s));
             if let Some(Outcome::Kept(_, reason)) = parents {
                 why.clone_from(reason);
             }
@@ -263,7 +263,8 @@ impl<'p> Merger<'p> {
         before: &[Value],
     ) -> Vec<Value> {
         // Parents that were not answered themselves, and so were perhaps not asked about.
-        let parents: HashSet<String> = match fan_out::parent_section(endpoint)
+        let parents: HashSet<String> = match endpoint
+            .parent()
             .and_then(|section| self.outcomes.get(section))
         {
             Some(Outcome::Kept(parents, _)) => parents
