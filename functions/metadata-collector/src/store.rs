@@ -5,7 +5,7 @@
 //! history/<account>/<region>/<yyyy>/<mm>/<dd>/<yyyymmddThhmmssZ>.json.gz   each one
 //! ```
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use aws_config::SdkConfig;
@@ -14,6 +14,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use delivery::DestinationUrl;
+use delivery::directory::written_beside;
 use delivery::s3::S3Call;
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -366,12 +367,9 @@ fn compressed(snapshot: &Snapshot) -> std::io::Result<Vec<u8>> {
     gzip.finish()
 }
 
-/// Writes beside and renames, so that a reader sees the old file or the new one.
+/// Writes beside and renames, so that a reader sees the old file or the new one, also after a crash.
 fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(bytes)?;
+    let file = written_beside(path, bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

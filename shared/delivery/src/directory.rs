@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use telemetry::FailureClass;
+use tempfile::NamedTempFile;
 
 use crate::batch::Batch;
 use crate::destination::{DeliveryError, Destination};
@@ -66,12 +67,21 @@ impl Destination for DirectoryDestination {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    written_beside(path, bytes)?.persist(path)?;
+    Ok(())
+}
+
+/// Writes a file beside `path`, in a directory that is made when it is missing. Persisting it there
+/// is what replaces the old file by the new one at once.
+///
+/// # Errors
+/// Those of the file system.
+pub fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
 }
 
 #[cfg(test)]
