@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use invocation::metrics;
+use serde_json::{Map, Value};
 use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
 
 use crate::event::ObjectRef;
@@ -181,29 +182,11 @@ impl InvocationReport {
             lag,
             Some(duration.as_millis() as u64),
         ];
-        let measured = || {
-            METRICS
-                .iter()
-                .zip(values)
-                .filter_map(|(metric, value)| Some((metric, value?)))
-        };
-        let definitions: Vec<Value> = measured()
-            .map(|((name, unit), _)| json!({"Name": name, "Unit": unit}))
-            .collect();
-        let mut record = json!({
-            "_aws": {
-                "Timestamp": now_ms,
-                "CloudWatchMetrics": [{
-                    "Namespace": namespace,
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": definitions,
-                }],
-            },
-            "FunctionName": function,
-        });
-        for ((name, _), value) in measured() {
-            record[*name] = value.into();
-        }
+        let measured = METRICS
+            .iter()
+            .zip(values)
+            .filter_map(|(metric, value)| Some((metric, value?)));
+        let mut record = metrics::record(namespace, function, now_ms, measured);
         // Reasons are searchable properties, not metrics: each metric costs money.
         for label in RowErrorKind::LABELS {
             let count = self
@@ -222,6 +205,7 @@ impl InvocationReport {
 mod tests {
     use super::*;
     use crate::failure::Failure;
+    use serde_json::json;
 
     #[test]
     fn the_metrics_record_is_valid_embedded_metric_format() {

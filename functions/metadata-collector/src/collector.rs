@@ -189,8 +189,10 @@ impl<C: Cloud> Collector<C> {
                 Box::pin(self.job(&run, job))
             })
             .await;
-        let unlocked = PoisonError::into_inner;
-        let mut summary = run.summary.into_inner().unwrap_or_else(unlocked);
+        let mut summary = run
+            .summary
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let left = run
             .left
             .into_inner()
@@ -311,14 +313,13 @@ impl<C: Cloud> Collector<C> {
 
     /// Collects a unit; returns what of it is left for want of time.
     async fn unit(&self, run: &Run<'_>, lanes: &Lanes<C::Lane>, order: Order) -> Option<Part> {
-        let whole = |order: &Order| Part {
-            region: order.unit.region.clone(),
-            sections: order.sections.clone(),
-        };
         // Never closed.
         let _permit = run.permits.acquire().await.ok()?;
         if run.budget.is_spent() {
-            return Some(whole(&order));
+            return Some(Part {
+                region: order.unit.region,
+                sections: order.sections,
+            });
         }
         let clock = Instant::now();
         let started = (self.now)();
@@ -337,32 +338,28 @@ impl<C: Cloud> Collector<C> {
             sections: Some(gathered.deferred),
         });
         let reported: Vec<Reported> = gathered.collected.iter().map(Reported::from).collect();
-        let chain_failure = gathered.chain_failure;
         let kept = self.keep(&order.unit, started, gathered.collected).await;
-        let report = match kept {
-            Ok(Some((snapshot, changes))) => UnitReport::written(
-                &snapshot,
-                &reported,
-                changes,
-                chain_failure,
-                clock.elapsed(),
-            ),
-            Ok(None) => {
-                let mut report =
-                    UnitReport::of(order.unit, &reported, chain_failure, clock.elapsed());
-                report.state = UnitState::Superseded;
-                report
+        let mut report = UnitReport::of(
+            order.unit,
+            &reported,
+            gathered.chain_failure,
+            clock.elapsed(),
+        );
+        match kept {
+            Ok(Some((snapshot, changes))) => {
+                report.rows = snapshot.rows();
+                report.changes = changes;
             }
+            Ok(None) => report.state = UnitState::Superseded,
             Err((class, error)) => {
-                let mut report =
-                    UnitReport::of(order.unit, &reported, chain_failure, clock.elapsed());
                 report.state = UnitState::Failed;
                 report.error = Some(error);
-                let mut unkept = run.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-                unkept.push(class);
-                report
+                run.unkept
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(class);
             }
-        };
+        }
         run.done(&report);
         left
     }

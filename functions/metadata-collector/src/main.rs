@@ -43,9 +43,9 @@ async fn invoke(
     event: LambdaEvent<Value>,
 ) -> Result<Value, lambda_runtime::Diagnostic> {
     let started = Instant::now();
-    let now_ms = Timestamp::now().as_millisecond();
+    let now_ms = Timestamp::now().as_millisecond().unsigned_abs();
     let reserve = collector.config().deadline_reserve;
-    let budget = Budget::of_invocation(event.context.deadline, now_ms.unsigned_abs(), reserve);
+    let budget = Budget::of_invocation(event.context.deadline, now_ms, reserve);
     let Answer { summary, result } = collector.handle(&event.payload, &budget).await;
     let function = &event.context.env_config.function_name;
     let namespace = &collector.config().metrics_namespace;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use invocation::metrics;
 use serde_json::{Map, Value, json};
 use telemetry::describe::state::State;
-use telemetry::snapshot::{Collected, Snapshot, Unit};
+use telemetry::snapshot::{Collected, Unit};
 
 use crate::sessions::ChainFailure;
 
@@ -76,20 +77,6 @@ pub struct UnitReport {
 }
 
 impl UnitReport {
-    /// The report of a unit whose snapshot was written.
-    pub fn written(
-        snapshot: &Snapshot,
-        collected: &[Reported],
-        changes: usize,
-        chain_failure: Option<ChainFailure>,
-        duration: Duration,
-    ) -> UnitReport {
-        let mut report = UnitReport::of(snapshot.unit.clone(), collected, chain_failure, duration);
-        report.rows = snapshot.rows();
-        report.changes = changes;
-        report
-    }
-
     /// The report of a unit, by what was asked.
     pub fn of(
         unit: Unit,
@@ -342,7 +329,7 @@ impl Summary {
         &self,
         namespace: &str,
         function: &str,
-        time_ms: i64,
+        time_ms: u64,
         duration: Duration,
     ) -> Value {
         let values = [
@@ -359,30 +346,6 @@ impl Summary {
             self.handed_on,
             duration.as_millis() as u64,
         ];
-        let definitions: Vec<Value> = METRICS
-            .iter()
-            .map(|(name, unit)| json!({"Name": name, "Unit": unit}))
-            .collect();
-        let mut record = Map::from_iter([
-            (
-                "_aws".to_owned(),
-                json!({
-                    "Timestamp": time_ms,
-                    "CloudWatchMetrics": [{
-                        "Namespace": namespace,
-                        "Dimensions": [["FunctionName"]],
-                        "Metrics": definitions,
-                    }],
-                }),
-            ),
-            ("FunctionName".to_owned(), json!(function)),
-        ]);
-        record.extend(
-            METRICS
-                .iter()
-                .zip(values)
-                .map(|((name, _), value)| ((*name).to_owned(), json!(value))),
-        );
-        Value::Object(record)
+        metrics::record(namespace, function, time_ms, METRICS.iter().zip(values))
     }
 }
