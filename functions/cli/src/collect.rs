@@ -18,9 +18,9 @@ use metadata_collector::{Collector, Config};
 use serde_json::json;
 use telemetry::target::Accounts;
 
-use crate::Stop;
 use crate::args::CollectArguments;
 use crate::summary::{grouped, peak_memory, say, text_table};
+use crate::{Stop, environment, runtime};
 
 /// Where snapshots are kept unless something else is said.
 pub const DEFAULT_METADATA: &str = "file://metadata";
@@ -29,11 +29,7 @@ pub const DEFAULT_METADATA: &str = "file://metadata";
 pub fn collect(arguments: &CollectArguments) -> Result<(), Stop> {
     let config = Config::from_lookup(|name| setting(arguments, name))
         .map_err(|error| Stop::Usage(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Stop::Failed(format!("the program's threads could not be started: {e}")))?;
-    runtime.block_on(run(arguments, config))
+    runtime()?.block_on(run(arguments, config))
 }
 
 /// An option where one was given, else the function's environment variable.
@@ -55,13 +51,8 @@ fn setting(arguments: &CollectArguments, name: &str) -> Option<String> {
     ];
     let option = options.iter().find(|(variable, _)| variable.name == name);
     let given = option.and_then(|(_, value)| (*value).clone());
-    let environment = || {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.trim().is_empty())
-    };
     let fallback = || (name == METADATA.name).then(|| DEFAULT_METADATA.to_owned());
-    given.or_else(environment).or_else(fallback)
+    given.or_else(|| environment(name)).or_else(fallback)
 }
 
 async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {

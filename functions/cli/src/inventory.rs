@@ -10,10 +10,10 @@ use telemetry::describe::state::State;
 use telemetry::inventory::{Inventory, InventoryBuilder, InventoryRow, Kind, read_directory};
 use telemetry::snapshot::Snapshot;
 
-use crate::Stop;
 use crate::args::InventoryArguments;
 use crate::collect::DEFAULT_METADATA;
 use crate::summary::{grouped, say, text_table};
+use crate::{Stop, environment, runtime};
 
 /// Prints counts, or the resources that are asked for.
 pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
@@ -78,17 +78,13 @@ fn each_snapshot(
     let url = arguments
         .metadata
         .clone()
-        .or_else(|| std::env::var(METADATA.name).ok())
+        .or_else(|| environment(METADATA.name))
         .filter(|url| !url.trim().is_empty())
         .unwrap_or_else(|| DEFAULT_METADATA.to_owned());
     let url: DestinationUrl = url
         .parse()
         .map_err(|error| Stop::Usage(format!("--metadata: {error}")))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Stop::Failed(format!("the program's thread could not be started: {e}")))?;
-    let taken = runtime.block_on(async {
+    let taken = runtime()?.block_on(async {
         let sdk = match url.is_s3() {
             true => aws::sdk_config().await,
             false => aws::no_services(),

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use args::{Arguments, Command};
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 /// Some objects or files were not done.
 const SOME_FAILED: u8 = 1;
@@ -59,4 +60,19 @@ fn main() -> ExitCode {
             ExitCode::from(USAGE)
         }
     }
+}
+
+/// The threads of commands that wait for the network or for files.
+fn runtime() -> Result<Runtime, Stop> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Stop::Failed(format!("the program's threads could not be started: {e}")))
+}
+
+/// The value of an environment variable; `None` when it is not set, or empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
 }

@@ -12,10 +12,10 @@ use flow_forwarder::{Answer, Config, Forwarder};
 use invocation::{Budget, aws};
 use serde_json::Value;
 
-use crate::Stop;
 use crate::args::RunArguments;
 use crate::progress;
 use crate::summary::{Summary, peak_memory};
+use crate::{Stop, environment, runtime};
 
 /// Handles the event, and writes the summary and the function's answer to standard error.
 pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
@@ -28,11 +28,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
             arguments.buckets.display()
         )));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Stop::Failed(format!("the program's threads could not be started: {e}")))?;
-    runtime.block_on(handle(arguments, config, &event))
+    runtime()?.block_on(handle(arguments, config, &event))
 }
 
 /// An option where one was given, else the function's environment variable.
@@ -44,13 +40,8 @@ fn setting(arguments: &RunArguments, name: &str) -> Option<String> {
         name if name == FORMAT.name => arguments.format.clone(),
         _ => None,
     };
-    let environment = || {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.trim().is_empty())
-    };
     let fallback = || (name == DESTINATIONS.name).then(|| DestinationUrl::Stdout.to_string());
-    option.or_else(environment).or_else(fallback)
+    option.or_else(|| environment(name)).or_else(fallback)
 }
 
 async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Result<(), Stop> {

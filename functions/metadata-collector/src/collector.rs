@@ -123,13 +123,13 @@ impl<C: Cloud> Collector<C> {
         sdk: &SdkConfig,
         config: &Config,
     ) -> Result<(SnapshotStore, Vec<AnyDestination>), RunError> {
-        let s3 = || aws_sdk_s3::Client::new(sdk);
-        let store = SnapshotStore::open(&config.metadata, s3).ok_or_else(|| RunError {
+        let store = SnapshotStore::on(&config.metadata, sdk).ok_or_else(|| RunError {
             class: FailureClass::Config,
             code: "Store",
             message: format!("{} keeps nothing", config.metadata),
         })?;
-        let open = |url: &DestinationUrl| AnyDestination::open(url, s3);
+        let open =
+            |url: &DestinationUrl| AnyDestination::open(url, || aws_sdk_s3::Client::new(sdk));
         Ok((store, config.destinations.iter().map(open).collect()))
     }
 
