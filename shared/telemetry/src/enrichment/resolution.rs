@@ -1,0 +1,1525 @@
+//! From an address in a flow to who has it.
+//!
+//! ```text
+//! the logging interface ─▶ its VPC and subnet ─┬─▶ interfaces, subnets, blocks of the VPC
+//!                                              └─▶ its route to the address ─┬─▶ peered VPC
+//!                                                                            ├─▶ transit gateway ─▶ VPC, VPN, Direct Connect
+//!                                                                            ├─▶ virtual private gateway
+//!                                                                            └─▶ own public addresses, services, prefix lists, public
+//! ```
+//!
+//! An address says nothing without the VPC it is seen in: VPCs overlap. Only where no route table is known are
+//! all VPCs asked that could be reached, and then the answer counts only if one of them has the address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::aws_ranges::AwsRanges;
+use super::geography::Geography;
+use super::side::{How, Side, Status};
+use super::transfer::{Hybrid, InterfaceKind, Place};
+use crate::flow::record::FlowDirection;
+use crate::index::directory::{Directory, PeeringRow};
+use crate::index::format::{Link, Text, bits};
+use crate::index::shard::{
+    GatewayKind, GroupRow, Holder, InterfaceRow, Range32, RouteRow, Shard, SubnetRow, Tenure,
+    VpcRow,
+};
+
+/// No row.
+pub(super) const NONE: u32 = u32::MAX;
+/// No shard.
+const NO_SHARD: u16 = u16::MAX;
+/// Routes that are followed one after another: a firewall endpoint, then what is behind it.
+const MAX_DETOURS: usize = 3;
+/// Transit gateways that are crossed.
+const MAX_GATEWAYS: usize = 4;
+
+/// Part of the index, or why it is not there.
+#[derive(Debug)]
+pub enum Loaded<T> {
+    /// It is there.
+    Ready(Arc<T>),
+    /// There is none.
+    Missing,
+    /// It is damaged.
+    Corrupt,
+    /// It is of a newer version.
+    Newer,
+    /// It could not be read, or does not fit the memory.
+    Unreadable,
+}
+
+impl<T> Clone for Loaded<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Loaded::Ready(part) => Loaded::Ready(Arc::clone(part)),
+            Loaded::Missing => Loaded::Missing,
+            Loaded::Corrupt => Loaded::Corrupt,
+            Loaded::Newer => Loaded::Newer,
+            Loaded::Unreadable => Loaded::Unreadable,
+        }
+    }
+}
+
+impl<T> Loaded<T> {
+    fn ready(&self) -> Option<&Arc<T>> {
+        match self {
+            Loaded::Ready(part) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// What the field `metadata` says; `None` when it is there.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Loaded::Ready(_) => None,
+            Loaded::Missing => Some("missing"),
+            Loaded::Corrupt => Some("corrupt"),
+            Loaded::Newer => Some("newer"),
+            Loaded::Unreadable => Some("unreadable"),
+        }
+    }
+
+    fn how(&self) -> How {
+        match self {
+            Loaded::Ready(_) => How::UnknownInterface,
+            Loaded::Missing => How::NoIndex,
+            Loaded::Corrupt => How::IndexCorrupt,
+            Loaded::Newer => How::IndexNewer,
+            Loaded::Unreadable => How::IndexUnreadable,
+        }
+    }
+}
+
+/// Loads the shard of an account and region.
+pub type LoadShard = Box<dyn Fn(&str, &str) -> Loaded<Shard> + Send>;
+
+/// What is told of a side beside the index: by the record, a connection's other end, a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Told {
+    pub account_id: Option<Box<str>>,
+    pub region: Option<Box<str>>,
+    pub az_id: Option<Box<str>>,
+    pub vpc_id: Option<Box<str>>,
+    pub subnet_id: Option<Box<str>>,
+    pub interface_id: Option<Box<str>>,
+    pub interface_type: Option<Box<str>>,
+    pub instance_id: Option<Box<str>>,
+    pub resource_type: Option<Box<str>>,
+    pub resource_id: Option<Box<str>>,
+    pub resource_name: Option<Box<str>>,
+    pub service: Option<Box<str>>,
+    pub service_region: Option<Box<str>>,
+    pub country: Option<Box<str>>,
+    pub asn: Option<u32>,
+    pub as_org: Option<Box<str>>,
+}
+
+/// What a side was found to be: places in shards that are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Found {
+    pub status: Status,
+    pub how: How,
+    pub place: Place,
+    shard: u16,
+    vpc: u32,
+    subnet: u32,
+    pub interface: u32,
+    told: u32,
+    seen: u32,
+}
+
+impl Found {
+    /// Nothing is known of it but what is told.
+    pub fn unknown(how: How, place: Place, told: u32) -> Found {
+        Found {
+            status: how.status(),
+            how,
+            place,
+            shard: NO_SHARD,
+            vpc: NONE,
+            subnet: NONE,
+            interface: NONE,
+            told,
+            seen: 0,
+        }
+    }
+}
+
+impl Found {
+    /// An interface that the record itself tells.
+    pub fn of_record(told: u32) -> Found {
+        Found::unknown(How::Record, Place::Vpc, told)
+    }
+}
+
+/// Something found, and the times at which the same would be.
+pub(super) type Timed = (Found, Range32);
+
+/// Where a flow was logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Near {
+    pub shard: Option<u16>,
+    pub vpc: u32,
+    pub subnet: u32,
+    pub interface: u32,
+    pub told: u32,
+    pub kind: InterfaceKind,
+    /// Why the index does not help, for the field `metadata`.
+    pub trouble: Option<&'static str>,
+    how: How,
+}
+
+/// Where a transit gateway leads to.
+enum Beyond {
+    Vpc {
+        id: String,
+        owner: Option<String>,
+    },
+    OnPremises {
+        hybrid: Hybrid,
+        kind: &'static str,
+        id: String,
+    },
+    /// It leads nowhere, or drops.
+    Nowhere,
+    /// The routes are not known.
+    Unknown,
+}
+
+/// Looks sides up.
+pub(super) struct Resolver {
+    directory: Loaded<Directory>,
+    load: LoadShard,
+    units: HashMap<(String, String), u16>,
+    shards: Vec<Loaded<Shard>>,
+    told: Vec<Told>,
+    told_places: HashMap<Told, u32>,
+    ranges: Option<Arc<AwsRanges>>,
+    geography: Option<Arc<Geography>>,
+    /// Seconds after which what was collected counts as stale.
+    max_age: u32,
+}
+
+fn or_none<R>(link: Link<R>) -> u32 {
+    link.row().unwrap_or(NONE)
+}
+
+fn link<R>(row: u32) -> Link<R> {
+    Link::to(row)
+}
+
+/// Whether an address is one that the internet routes.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.is_unspecified()
+                || shared
+                || a >= 240)
+        }
+        // 2000::/3 is what is assigned for the internet.
+        IpAddr::V6(v6) => v6.segments().first().is_some_and(|s| s & 0xe000 == 0x2000),
+    }
+}
+
+impl Resolver {
+    pub fn new(
+        directory: Loaded<Directory>,
+        load: LoadShard,
+        ranges: Option<Arc<AwsRanges>>,
+        geography: Option<Arc<Geography>>,
+        max_age: u32,
+    ) -> Resolver {
+        Resolver {
+            directory,
+            load,
+            units: HashMap::new(),
+            shards: Vec::new(),
+            told: vec![Told::default()],
+            told_places: HashMap::from([(Told::default(), 0)]),
+            ranges,
+            geography,
+            max_age,
+        }
+    }
+
+    /// The directory, where there is one.
+    pub fn directory(&self) -> Option<&Arc<Directory>> {
+        self.directory.ready()
+    }
+
+    /// Forgets what was told, which sides refer to: only when no side is kept.
+    pub fn forget(&mut self) {
+        self.told.truncate(1);
+        self.told_places.retain(|_, place| *place == 0);
+    }
+
+    /// Gives what is told a number.
+    pub fn tell(&mut self, told: Told) -> u32 {
+        if let Some(place) = self.told_places.get(&told) {
+            return *place;
+        }
+        let place = self.told.len() as u32;
+        self.told.push(told.clone());
+        self.told_places.insert(told, place);
+        place
+    }
+
+    pub fn told(&self, place: u32) -> Option<&Told> {
+        self.told.get(place as usize)
+    }
+
+    /// The shard of a unit, loaded once.
+    fn unit(&mut self, account: &str, region: &str) -> u16 {
+        // Asked for several times a record at most: the allocation is not in the way.
+        let key = (account.to_owned(), region.to_owned());
+        if let Some(place) = self.units.get(&key) {
+            return *place;
+        }
+        let loaded = (self.load)(account, region);
+        let place = u16::try_from(self.shards.len()).unwrap_or(NO_SHARD);
+        if place != NO_SHARD {
+            self.shards.push(loaded);
+            self.units.insert(key, place);
+        }
+        place
+    }
+
+    pub fn shard(&self, place: u16) -> Option<&Arc<Shard>> {
+        self.shards.get(place as usize)?.ready()
+    }
+
+    fn trouble(&self, place: u16) -> &Loaded<Shard> {
+        self.shards.get(place as usize).unwrap_or(&Loaded::Missing)
+    }
+
+    /// Units that may know an interface: that of its account and region, the account's others where the region
+    /// is not known, those that see its VPC.
+    fn candidates(
+        &mut self,
+        account: Option<&str>,
+        region: Option<&str>,
+        vpc: Option<&str>,
+    ) -> Vec<u16> {
+        let mut units: Vec<(String, String)> = Vec::new();
+        if let (Some(account), Some(region)) = (account, region) {
+            units.push((account.to_owned(), region.to_owned()));
+        }
+        if let Some(directory) = self.directory.ready() {
+            if let (Some(account), None) = (account, region) {
+                let own = directory
+                    .units()
+                    .filter(|(a, _, row)| *a == account && row.has_shard);
+                units.extend(own.map(|(a, r, _)| (a.to_owned(), r.to_owned())));
+            }
+            if let Some(vpc) = vpc {
+                units.extend(viewers(directory, vpc));
+            }
+        }
+        let mut places: Vec<u16> = Vec::new();
+        for (account, region) in units {
+            let place = self.unit(&account, &region);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
+    /// Where a flow was logged: by the interface's id, else by what the record tells of it.
+    pub fn near(
+        &mut self,
+        account: Option<&str>,
+        region: Option<&str>,
+        interface: Option<&str>,
+        told: u32,
+    ) -> Near {
+        let known = self.told(told).cloned().unwrap_or_default();
+        let candidates = self.candidates(account, region, known.vpc_id.as_deref());
+        let mut near = Near {
+            shard: None,
+            vpc: NONE,
+            subnet: NONE,
+            interface: NONE,
+            told,
+            kind: interface_kind(None, known.interface_type.as_deref()),
+            trouble: None,
+            how: How::UnknownInterface,
+        };
+        let mut by_vpc = None;
+        let mut trouble = None;
+        for place in &candidates {
+            let Some(shard) = self.shard(*place) else {
+                let state = self.trouble(*place);
+                trouble = trouble.or(Some((state.trouble(), state.how())));
+                continue;
+            };
+            if let Some((row, found)) = interface.and_then(|id| shard.interface(id.as_bytes())) {
+                let resource = shard.file().follow(found.resource);
+                let resource = resource.and_then(|row| shard.file().text(row.resource_type));
+                return Near {
+                    shard: Some(*place),
+                    vpc: or_none(found.vpc),
+                    subnet: or_none(found.subnet),
+                    interface: row,
+                    kind: interface_kind(resource, shard.file().text(found.interface_type)),
+                    how: How::Interface,
+                    ..near
+                };
+            }
+            let gateway = known
+                .resource_id
+                .as_deref()
+                .and_then(|id| shard.gateway(id));
+            let vpc = known.vpc_id.as_deref().and_then(|vpc| shard.vpc(vpc));
+            let vpc = vpc
+                .map(|(row, _)| row)
+                .or_else(|| gateway.and_then(|gateway| gateway.vpc.row()));
+            if let (Some(vpc), None) = (vpc, by_vpc) {
+                let subnet = known.subnet_id.as_deref().and_then(|id| shard.subnet(id));
+                by_vpc = Some((*place, vpc, subnet.map_or(NONE, |(row, _)| row)));
+            }
+        }
+        if let Some((place, vpc, subnet)) = by_vpc {
+            (near.shard, near.vpc, near.subnet) = (Some(place), vpc, subnet);
+        } else if let Some((trouble, how)) = trouble {
+            (near.trouble, near.how) = (trouble, how);
+        } else if candidates.is_empty() {
+            let state = match &self.directory {
+                // The directory knows no such account, so nobody collects it.
+                Loaded::Ready(_) => &Loaded::Missing,
+                other => other,
+            };
+            (near.trouble, near.how) = (state.trouble(), state.how());
+        }
+        near
+    }
+
+    /// A place to look from, by a VPC and subnet of a unit: where a firewall stands.
+    pub fn place(&mut self, account: &str, region: &str, vpc: &str, subnet: Option<&str>) -> Near {
+        let place = self.unit(account, region);
+        let mut near = Near {
+            shard: None,
+            vpc: NONE,
+            subnet: NONE,
+            interface: NONE,
+            told: 0,
+            kind: InterfaceKind::Unknown,
+            trouble: None,
+            how: How::UnknownVpc,
+        };
+        match self.shard(place) {
+            None => {
+                let state = self.trouble(place);
+                (near.trouble, near.how) = (state.trouble(), state.how());
+            }
+            Some(shard) => {
+                if let Some((vpc, _)) = shard.vpc(vpc) {
+                    let subnet = subnet.and_then(|subnet| shard.subnet(subnet));
+                    near.vpc = vpc;
+                    near.subnet = subnet.map_or(NONE, |(row, _)| row);
+                    near.shard = Some(place);
+                }
+            }
+        }
+        near
+    }
+
+    /// Nowhere that is known.
+    pub fn nowhere(&self, how: How) -> Near {
+        Near {
+            shard: None,
+            vpc: NONE,
+            subnet: NONE,
+            interface: NONE,
+            told: 0,
+            kind: InterfaceKind::Unknown,
+            trouble: self.directory.trouble(),
+            how,
+        }
+    }
+
+    /// The logging interface as a side.
+    pub fn own(&self, near: &Near, time: u32) -> Timed {
+        let told = self.told(near.told);
+        let Some(shard) = near.shard else {
+            let how = match told.is_some_and(|told| told.vpc_id.is_some()) {
+                true => How::Record,
+                false => near.how,
+            };
+            let place = match how {
+                How::Record => Place::Vpc,
+                _ => Place::Unknown,
+            };
+            return (Found::unknown(how, place, near.told), Range32::ALWAYS);
+        };
+        let interface = self.interface(shard, near.interface);
+        let how = match interface {
+            Some(_) => How::Interface,
+            None => How::Record,
+        };
+        let found = Found {
+            shard,
+            vpc: near.vpc,
+            subnet: near.subnet,
+            interface: near.interface,
+            ..Found::unknown(how, Place::Vpc, near.told)
+        };
+        match interface {
+            Some(interface) => {
+                self.aged(found, &interface, interface.tenure, time, Range32::ALWAYS)
+            }
+            None => (found, Range32::ALWAYS),
+        }
+    }
+
+    pub fn interface(&self, shard: u16, row: u32) -> Option<InterfaceRow> {
+        self.shard(shard)?.file().follow(link(row))
+    }
+
+    /// The interface that was found, and the shard it is in.
+    pub fn place_of(&self, found: &Found) -> Option<(&Arc<Shard>, InterfaceRow)> {
+        let shard = self.shard(found.shard)?;
+        Some((shard, shard.file().follow(link(found.interface))?))
+    }
+
+    /// Marks what may not be so any more, and limits how long the answer holds.
+    fn aged(
+        &self,
+        found: Found,
+        interface: &InterfaceRow,
+        tenure: Tenure,
+        time: u32,
+        valid: Range32,
+    ) -> Timed {
+        let collected = self.shard(found.shard).and_then(|shard| shard.unit());
+        let collected = collected.map_or(0, |unit| unit.collected);
+        // From when on it is not sure any more.
+        let mut doubtful = collected.saturating_add(self.max_age).saturating_add(1);
+        if interface.stale != 0 {
+            doubtful = doubtful.min(interface.stale.saturating_add(1));
+        }
+        if !tenure.is_present() {
+            doubtful = doubtful.min(tenure.seen.saturating_add(1));
+        }
+        let stale = time >= doubtful;
+        let part = match stale {
+            true => Range32 {
+                from: doubtful,
+                to: u32::MAX,
+            },
+            false => Range32 {
+                from: 0,
+                to: doubtful.saturating_sub(1),
+            },
+        };
+        let found = Found {
+            status: if stale { Status::Stale } else { found.status },
+            seen: if tenure.is_present() { 0 } else { tenure.seen },
+            ..found
+        };
+        (found, valid.and(part))
+    }
+
+    /// Who has an address in a VPC, as one shard sees it.
+    fn in_vpc(&self, shard: u16, vpc: u32, address: IpAddr, time: u32, how: How) -> Option<Timed> {
+        let file = self.shard(shard)?;
+        let mut valid = Range32::ALWAYS;
+        match file.holder(vpc, address, time) {
+            Holder::Interface(row, tenure, range) => {
+                let interface = self.interface(shard, row)?;
+                let found = Found {
+                    shard,
+                    vpc,
+                    subnet: or_none(interface.subnet),
+                    interface: row,
+                    ..Found::unknown(how, Place::Vpc, 0)
+                };
+                return Some(self.aged(found, &interface, tenure, time, range));
+            }
+            Holder::NotThen(range) => valid = range,
+            Holder::Nobody => {}
+        }
+        let (subnet, _) = file.subnet_at(vpc, address)?;
+        let found = Found {
+            shard,
+            vpc,
+            subnet,
+            ..Found::unknown(
+                if how == How::Address {
+                    How::Subnet
+                } else {
+                    how
+                },
+                Place::Vpc,
+                0,
+            )
+        };
+        Some((found, valid))
+    }
+
+    /// Who has an address in a VPC, as all who see it know: its owner and those that share it.
+    fn in_any(
+        &mut self,
+        vpc: &str,
+        first: Option<(u16, u32)>,
+        address: IpAddr,
+        time: u32,
+        how: How,
+    ) -> Option<Timed> {
+        let mut coarse = None;
+        if let Some((shard, row)) = first {
+            match self.in_vpc(shard, row, address, time, how) {
+                Some(found) if found.0.interface != NONE => return Some(found),
+                other => coarse = other,
+            }
+        }
+        let units = match self.directory.ready() {
+            Some(directory) => viewers(directory, vpc),
+            None => Vec::new(),
+        };
+        for (account, region) in units {
+            let shard = self.unit(&account, &region);
+            if first.is_some_and(|(first, _)| first == shard) {
+                continue;
+            }
+            let row = self.shard(shard).and_then(|file| file.vpc(vpc));
+            let Some((row, _)) = row else { continue };
+            match self.in_vpc(shard, row, address, time, how) {
+                Some(found) if found.0.interface != NONE => return Some(found),
+                Some(other) => coarse = coarse.or(Some(other)),
+                None => {
+                    let found = Found {
+                        shard,
+                        vpc: row,
+                        ..Found::unknown(
+                            if how == How::Address { How::Vpc } else { how },
+                            Place::Vpc,
+                            0,
+                        )
+                    };
+                    coarse = coarse.or(Some((found, Range32::ALWAYS)));
+                }
+            }
+        }
+        coarse
+    }
+
+    /// Who has an address in a VPC of that id; where nobody collects the VPC, at least the VPC.
+    pub fn in_vpc_of(
+        &mut self,
+        vpc: &str,
+        owner: Option<&str>,
+        region: Option<&str>,
+        address: IpAddr,
+        time: u32,
+        how: How,
+    ) -> Timed {
+        if let Some(found) = self.in_any(vpc, None, address, time, how) {
+            return found;
+        }
+        let told = self.tell(Told {
+            vpc_id: Some(vpc.into()),
+            account_id: owner.map(Into::into),
+            region: region.map(Into::into),
+            ..Told::default()
+        });
+        (Found::unknown(how, Place::Vpc, told), Range32::ALWAYS)
+    }
+
+    /// The route of the subnet that a flow was logged in.
+    pub fn route(&self, near: &Near, address: IpAddr) -> Option<RouteRow> {
+        self.route_of(near.shard?, near.subnet, address)
+    }
+
+    fn route_of(&self, shard: u16, subnet: u32, address: IpAddr) -> Option<RouteRow> {
+        let shard = self.shard(shard)?;
+        let subnet: SubnetRow = shard.file().follow(link(subnet))?;
+        let route = shard.route(subnet.table, address)?;
+        (!route.blackhole).then_some(route)
+    }
+
+    fn has_routes(&self, shard: u16, subnet: u32) -> bool {
+        let file = self.shard(shard);
+        let row = file.and_then(|file| file.file().follow::<SubnetRow>(link(subnet)));
+        row.is_some_and(|row| row.table.row().is_some())
+    }
+
+    /// Who has an address, seen from where a flow was logged. `service` is what the record says of it.
+    pub fn far(&mut self, near: &Near, address: IpAddr, time: u32, service: Option<&str>) -> Timed {
+        let (Some(shard), true) = (near.shard, near.vpc != NONE) else {
+            return match is_public(address) {
+                true => self.public(None, address, time, service),
+                false => (Found::unknown(near.how, Place::Unknown, 0), Range32::ALWAYS),
+            };
+        };
+        let Some(file) = self.shard(shard).cloned() else {
+            return (Found::unknown(near.how, Place::Unknown, 0), Range32::ALWAYS);
+        };
+        let vpc: Option<VpcRow> = file.file().follow(link(near.vpc));
+        let vpc = vpc.and_then(|row| file.file().text(row.id).map(str::to_owned));
+        let vpc = vpc.unwrap_or_default();
+        if file.vpc_contains(near.vpc, address) == Some(true)
+            || file.subnet_at(near.vpc, address).is_some()
+        {
+            let found = self.in_any(&vpc, Some((shard, near.vpc)), address, time, How::Address);
+            return found.unwrap_or_else(|| {
+                let found = Found {
+                    shard,
+                    vpc: near.vpc,
+                    ..Found::unknown(How::Vpc, Place::Vpc, 0)
+                };
+                (found, Range32::ALWAYS)
+            });
+        }
+        // Even where no block is known, an interface may have the address.
+        if let Some(found) = self.in_vpc(shard, near.vpc, address, time, How::Address)
+            && found.0.interface != NONE
+        {
+            return found;
+        }
+        let mut subnet = near.subnet;
+        if !self.has_routes(shard, subnet) {
+            return self.by_reach(shard, &vpc, address, time, service);
+        }
+        for _ in 0..MAX_DETOURS {
+            let Some(route) = self.route_of(shard, subnet, address) else {
+                break;
+            };
+            let id = file.file().text(route.gateway).unwrap_or_default();
+            match GatewayKind::of(route.kind) {
+                GatewayKind::Peering => return self.peer(id, &vpc, address, time),
+                GatewayKind::Transit => {
+                    let beyond = self.transit_from(id, &vpc, address);
+                    return self.beyond(beyond, shard, &vpc, Some(id), address, time, service);
+                }
+                GatewayKind::VirtualPrivate => {
+                    let hybrid = self.hybrid(id);
+                    return self.on_premises(hybrid, "virtual-private-gateway", id);
+                }
+                GatewayKind::LocalGateway => {
+                    return self.on_premises(Hybrid::Either, "local-gateway", id);
+                }
+                GatewayKind::GatewayEndpoint => {
+                    let service = service.map(str::to_owned).or_else(|| {
+                        let endpoint = file.gateway(id)?;
+                        let name = file.file().text(endpoint.service)?;
+                        Some(service_code(name))
+                    });
+                    return self.public(Some(shard), address, time, service.as_deref());
+                }
+                GatewayKind::Firewall | GatewayKind::LoadBalancerEndpoint => {
+                    let next = file.gateway(id).and_then(|gateway| gateway.subnet.row());
+                    match next {
+                        Some(next) if next != subnet => subnet = next,
+                        _ => break,
+                    }
+                }
+                GatewayKind::Interface => {
+                    let next = file.interface(id.as_bytes());
+                    match next.and_then(|(_, interface)| interface.subnet.row()) {
+                        Some(next) if next != subnet => subnet = next,
+                        _ => break,
+                    }
+                }
+                _ => break,
+            }
+        }
+        match is_public(address) {
+            true => self.public(Some(shard), address, time, service),
+            false => self.listed(shard, address, How::UnknownAddress),
+        }
+    }
+
+    /// A private address that nobody has, or a prefix list of one's own that names it.
+    fn listed(&mut self, shard: u16, address: IpAddr, how: How) -> Timed {
+        let told = self.list_at(shard, address).map(|(told, _)| told);
+        let found = match told {
+            Some(told) => {
+                let told = self.tell(told);
+                Found::unknown(How::PrefixList, Place::Unknown, told)
+            }
+            None => Found::unknown(how, Place::Unknown, 0),
+        };
+        (found, Range32::ALWAYS)
+    }
+
+    /// The prefix list that names an address, and whether it is AWS's.
+    fn list_at(&self, shard: u16, address: IpAddr) -> Option<(Told, bool)> {
+        let shard = self.shard(shard)?;
+        let list = shard.prefix_list(address)?;
+        let text = |text: Text| shard.file().text(text).map(Into::into);
+        let told = Told {
+            resource_type: Some("prefix-list".into()),
+            resource_id: text(list.id),
+            resource_name: text(list.name),
+            ..Told::default()
+        };
+        Some((told, shard.file().text(list.account) == Some("AWS")))
+    }
+
+    /// In the VPC at the other end of a peering connection.
+    fn peer(&mut self, id: &str, vpc: &str, address: IpAddr, time: u32) -> Timed {
+        let end = self.directory.ready().and_then(|directory| {
+            let text = |text: Text| directory.file().text(text).map(str::to_owned);
+            other_end(&directory.peering(id)?, vpc, text)
+        });
+        match end {
+            Some((vpc, account, region)) => self.in_vpc_of(
+                &vpc,
+                account.as_deref(),
+                region.as_deref(),
+                address,
+                time,
+                How::Peering,
+            ),
+            None => {
+                let told = self.tell(Told {
+                    resource_type: Some("peering-connection".into()),
+                    resource_id: Some(id.into()),
+                    ..Told::default()
+                });
+                let found = Found::unknown(How::UnknownVpc, Place::Unknown, told);
+                (found, Range32::ALWAYS)
+            }
+        }
+    }
+
+    fn on_premises(&mut self, hybrid: Hybrid, kind: &str, id: &str) -> Timed {
+        let told = self.tell(Told {
+            resource_type: Some(kind.into()),
+            resource_id: Some(id.into()),
+            ..Told::default()
+        });
+        let how = match hybrid {
+            Hybrid::Vpn => How::Vpn,
+            Hybrid::DirectConnect => How::DirectConnect,
+            Hybrid::Either => How::Hybrid,
+        };
+        let found = Found::unknown(how, Place::OnPremises(hybrid), told);
+        (found, Range32::ALWAYS)
+    }
+
+    /// What leads on-premises from a virtual private gateway.
+    pub fn hybrid(&self, gateway: &str) -> Hybrid {
+        let directory = self.directory.ready();
+        match directory.map(|directory| directory.hybrid(gateway)) {
+            Some((true, false)) => Hybrid::Vpn,
+            Some((false, true)) => Hybrid::DirectConnect,
+            _ => Hybrid::Either,
+        }
+    }
+
+    /// A public address: one's own, a service's, a listed one, or anybody's. `shard` is whose prefix lists count.
+    fn public(
+        &mut self,
+        shard: Option<u16>,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
+        let mut valid = Range32::ALWAYS;
+        if let Some(found) = self.own_public(address, time, &mut valid) {
+            return found;
+        }
+        let mut told = Told::default();
+        if let Some(geography) = &self.geography {
+            let place = geography.lookup(address);
+            told.country = place.country.map(Into::into);
+            told.asn = place.asn;
+            told.as_org = place.as_org.map(Into::into);
+        }
+        let list = shard.and_then(|shard| self.list_at(shard, address));
+        if let Some((list, false)) = &list {
+            let told = self.tell(Told {
+                country: told.country,
+                asn: told.asn,
+                as_org: told.as_org,
+                ..list.clone()
+            });
+            return (Found::unknown(How::PrefixList, Place::Public, told), valid);
+        }
+        let range = self
+            .ranges
+            .as_ref()
+            .and_then(|ranges| ranges.lookup(address));
+        let service = service.map(str::to_owned).or_else(|| {
+            let range = range.as_ref().map(|range| range.service.to_owned());
+            // Without other means, AWS's own list tells the service: com.amazonaws.us-east-1.s3.
+            range.or_else(|| Some(service_code(list.as_ref()?.0.resource_name.as_deref()?)))
+        });
+        told.service_region = range.map(|range| range.region.into());
+        let (how, place) = match &service {
+            Some(_) => (How::AwsService, Place::AwsService),
+            None => (How::Public, Place::Public),
+        };
+        told.service = service.map(Into::into);
+        let told = self.tell(told);
+        (Found::unknown(how, place, told), valid)
+    }
+
+    /// A public address of an account that is collected.
+    fn own_public(&mut self, address: IpAddr, time: u32, valid: &mut Range32) -> Option<Timed> {
+        let directory = Arc::clone(self.directory.ready()?);
+        let text = |text: Text| directory.file().text(text);
+        let mut others = None;
+        for row in directory.public(address) {
+            let (Some(account), Some(region)) = (text(row.by.account), text(row.by.region)) else {
+                continue;
+            };
+            let shard = self.unit(account, region);
+            let held = self
+                .shard(shard)
+                .map(|shard| shard.public_holder(address, time));
+            match held {
+                Some(Holder::Interface(interface, tenure, range)) => {
+                    let row = self.interface(shard, interface)?;
+                    let found = Found {
+                        shard,
+                        vpc: or_none(row.vpc),
+                        subnet: or_none(row.subnet),
+                        interface,
+                        ..Found::unknown(How::PublicAddress, Place::OwnPublic, 0)
+                    };
+                    return Some(self.aged(found, &row, tenure, time, valid.and(range)));
+                }
+                // It was somebody else's then: public addresses go from customer to customer.
+                Some(Holder::NotThen(range)) => *valid = valid.and(range),
+                Some(Holder::Nobody) | None => {
+                    let holder = text(row.holder);
+                    others = Some(Told {
+                        account_id: Some(account.into()),
+                        region: Some(region.into()),
+                        resource_type: holder.map(|_| "nat-gateway".into()),
+                        resource_id: holder.map(Into::into),
+                        ..Told::default()
+                    });
+                }
+            }
+        }
+        let told = self.tell(others?);
+        Some((
+            Found::unknown(How::PublicAddress, Place::OwnPublic, told),
+            *valid,
+        ))
+    }
+
+    /// Where a transit gateway leads to from an attached VPC.
+    fn transit_from(&self, gateway: &str, vpc: &str, address: IpAddr) -> Beyond {
+        let Some(directory) = self.directory.ready() else {
+            return Beyond::Unknown;
+        };
+        let text = |text: Text| directory.file().text(text);
+        let table = directory
+            .attachments_of(vpc)
+            .filter(|attachment| text(attachment.gateway) == Some(gateway))
+            .find_map(|attachment| text(attachment.table));
+        match table {
+            Some(table) => transit(directory, gateway, table, address),
+            None => Beyond::Unknown,
+        }
+    }
+
+    /// Where a transit gateway leads to for what comes from an attachment.
+    pub fn through_attachment(
+        &mut self,
+        attachment: &str,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
+        let beyond = match self.directory.ready() {
+            None => Beyond::Unknown,
+            Some(directory) => {
+                let text = |text: Text| directory.file().text(text);
+                let table = directory
+                    .attachments(attachment)
+                    .find_map(|row| Some((text(row.gateway)?, text(row.table)?)));
+                match table {
+                    Some((gateway, table)) => transit(directory, gateway, table, address),
+                    None => Beyond::Unknown,
+                }
+            }
+        };
+        match beyond {
+            Beyond::Unknown | Beyond::Nowhere => match is_public(address) {
+                true => self.public(None, address, time, service),
+                false => {
+                    let found = Found::unknown(How::UnknownAddress, Place::Unknown, 0);
+                    (found, Range32::ALWAYS)
+                }
+            },
+            beyond => self.beyond(beyond, NO_SHARD, "", None, address, time, service),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn beyond(
+        &mut self,
+        beyond: Beyond,
+        shard: u16,
+        vpc: &str,
+        gateway: Option<&str>,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
+        let how = How::TransitGateway;
+        match beyond {
+            Beyond::Vpc { id, owner } => {
+                let found = self.in_vpc_of(&id, owner.as_deref(), None, address, time, how);
+                let inside = self.directory.ready().is_some_and(|directory| {
+                    let bits = bits(address);
+                    directory.blocks(&id).any(|block| block.contains(bits))
+                });
+                // A VPC that is a way to somewhere else: inspection, or out to the internet.
+                match is_public(address) && !inside {
+                    true => self.public(None, address, time, service),
+                    false => found,
+                }
+            }
+            Beyond::OnPremises { hybrid, kind, id } => self.on_premises(hybrid, kind, &id),
+            Beyond::Nowhere => match is_public(address) {
+                true => self.public(Some(shard), address, time, service),
+                false => self.listed(shard, address, How::UnknownAddress),
+            },
+            Beyond::Unknown => {
+                let among = self.reach_of_gateways(vpc, gateway, address);
+                self.among(among, shard, address, time, service)
+            }
+        }
+    }
+
+    /// Without routes: among all VPCs that a connection leads to, if one only has the address.
+    fn by_reach(
+        &mut self,
+        shard: u16,
+        vpc: &str,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
+        let mut reach = self.reach_of_gateways(vpc, None, address);
+        if let Some(directory) = self.directory.ready() {
+            let text = |text: Text| directory.file().text(text).map(str::to_owned);
+            let bits = bits(address);
+            for peering in directory.peerings().filter(|peering| peering.active) {
+                let Some((other, account, region)) = other_end(&peering, vpc, text) else {
+                    continue;
+                };
+                let mut blocks = directory.blocks(&other);
+                if blocks.any(|block| block.contains(bits)) {
+                    reach.push((other, account, region, How::Peering));
+                }
+            }
+        }
+        self.among(reach, shard, address, time, service)
+    }
+
+    /// VPCs attached to the transit gateways of a VPC that have an address.
+    fn reach_of_gateways(&self, vpc: &str, gateway: Option<&str>, address: IpAddr) -> Vec<Reached> {
+        let Some(directory) = self.directory.ready() else {
+            return Vec::new();
+        };
+        let text = |text: Text| directory.file().text(text);
+        let bits = bits(address);
+        let mut gateways: Vec<&str> = directory
+            .attachments_of(vpc)
+            .filter_map(|attachment| text(attachment.gateway))
+            .collect();
+        gateways.extend(gateway);
+        let attached = directory.all_attachments().filter(|attachment| {
+            text(attachment.gateway).is_some_and(|gateway| gateways.contains(&gateway))
+        });
+        let reached = attached.filter_map(|attachment| {
+            let other = text(attachment.resource).filter(|other| *other != vpc)?;
+            let has = directory.blocks(other).any(|block| block.contains(bits));
+            let owner = text(attachment.owner).map(str::to_owned);
+            has.then(|| (other.to_owned(), owner, None, How::TransitGateway))
+        });
+        reached.collect()
+    }
+
+    fn among(
+        &mut self,
+        mut reach: Vec<Reached>,
+        shard: u16,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
+        reach.sort_by(|a, b| a.0.cmp(&b.0));
+        reach.dedup_by(|a, b| a.0 == b.0);
+        match reach.as_slice() {
+            [(vpc, account, region, how)] => {
+                let (account, region) = (account.as_deref(), region.as_deref());
+                self.in_vpc_of(vpc, account, region, address, time, *how)
+            }
+            [] if is_public(address) => self.public(Some(shard), address, time, service),
+            [] => self.listed(shard, address, How::UnknownAddress),
+            _ => {
+                let found = Found::unknown(How::AmbiguousAddress, Place::Unknown, 0);
+                (found, Range32::ALWAYS)
+            }
+        }
+    }
+
+    /// What was found, with what is told of it beside.
+    pub fn told_side(&self, found: Found, told: u32) -> Found {
+        let (how, place) = match found.status {
+            Status::Miss => (How::Record, Place::Vpc),
+            _ => (found.how, found.place),
+        };
+        Found {
+            status: match found.status {
+                Status::Miss => Status::Hit,
+                status => status,
+            },
+            how,
+            place,
+            told,
+            ..found
+        }
+    }
+
+    /// Whether both are one interface.
+    pub fn same_interface(&self, a: &Found, b: &Found) -> bool {
+        a.shard == b.shard && a.interface == b.interface && a.interface != NONE
+    }
+
+    /// Which way packets went, where only one of the addresses is in the VPC, or in the subnet, of the log.
+    pub fn inside(
+        &self,
+        near: &Near,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Option<FlowDirection> {
+        let shard = self.shard(near.shard?)?;
+        let one = |has: &dyn Fn(IpAddr) -> bool| match (has(source), has(destination)) {
+            (true, false) => Some(FlowDirection::Egress),
+            (false, true) => Some(FlowDirection::Ingress),
+            _ => None,
+        };
+        one(&|address| shard.vpc_contains(near.vpc, address) == Some(true)).or_else(|| {
+            one(&|address| {
+                let subnet = shard.subnet_at(near.vpc, address);
+                subnet.is_some_and(|(subnet, _)| subnet == near.subnet)
+            })
+        })
+    }
+
+    /// The interface of the gateway or endpoint that the route to an address leads to.
+    pub fn hop_of_route(&mut self, near: &Near, address: IpAddr) -> Option<Found> {
+        let route = self.route(near, address)?;
+        let place = near.shard?;
+        let shard = Arc::clone(self.shard(place)?);
+        let id = shard.file().text(route.gateway)?;
+        let interface_type = match GatewayKind::of(route.kind) {
+            GatewayKind::Nat => "nat_gateway",
+            GatewayKind::Firewall | GatewayKind::LoadBalancerEndpoint => {
+                "gateway_load_balancer_endpoint"
+            }
+            GatewayKind::Interface => {
+                let (row, interface) = shard.interface(id.as_bytes())?;
+                return Some(Found {
+                    shard: place,
+                    vpc: near.vpc,
+                    subnet: or_none(interface.subnet),
+                    interface: row,
+                    ..Found::unknown(How::Address, Place::Vpc, 0)
+                });
+            }
+            _ => return None,
+        };
+        let gateway = shard.gateway(id)?;
+        // A regional NAT gateway has no subnet.
+        let resource_type = match (GatewayKind::of(route.kind), gateway.subnet.row()) {
+            (GatewayKind::Nat, None) => Some("regional-nat-gateway"),
+            (GatewayKind::Firewall, _) => Some("firewall-endpoint"),
+            _ => None,
+        };
+        let told = self.tell(Told {
+            interface_type: Some(interface_type.into()),
+            resource_type: resource_type.map(Into::into),
+            ..Told::default()
+        });
+        Some(Found {
+            shard: place,
+            vpc: near.vpc,
+            subnet: or_none(gateway.subnet),
+            ..Found::unknown(How::Record, Place::Vpc, told)
+        })
+    }
+
+    /// Whether a block of a VPC contains an address; true where its blocks are not known.
+    pub fn vpc_has(&self, vpc: &str, address: IpAddr) -> bool {
+        let Some(directory) = self.directory.ready() else {
+            return true;
+        };
+        let mut blocks = directory.blocks(vpc).peekable();
+        let bits = bits(address);
+        blocks.peek().is_none() || blocks.any(|block| block.contains(bits))
+    }
+
+    /// An address of which no place is known to look from.
+    pub fn anywhere(&mut self, address: IpAddr, time: u32, service: Option<&str>) -> Timed {
+        match is_public(address) {
+            true => self.public(None, address, time, service),
+            false => {
+                let found = Found::unknown(How::UnknownAddress, Place::Unknown, 0);
+                (found, Range32::ALWAYS)
+            }
+        }
+    }
+
+    /// What is behind an attachment of a transit gateway; `None` when that does not tell who has the address.
+    pub fn behind_attachment(
+        &mut self,
+        attachment: &str,
+        gateway: Option<&str>,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Option<Timed> {
+        let directory = Arc::clone(self.directory.ready()?);
+        let text = |text: Text| directory.file().text(text);
+        let mut sides = directory.attachments(attachment);
+        let side = sides.find(|side| gateway.is_none() || text(side.gateway) == gateway)?;
+        let resource = text(side.resource)?;
+        if is_public(address) && text(side.kind) != Some("vpc") {
+            return None;
+        }
+        Some(match text(side.kind)? {
+            "vpc" if self.vpc_has(resource, address) => {
+                let owner = text(side.owner);
+                self.in_vpc_of(resource, owner, None, address, time, How::TransitGateway)
+            }
+            "vpc" => self.anywhere(address, time, service),
+            "vpn" | "vpn-concentrator" => self.on_premises(Hybrid::Vpn, "vpn-connection", resource),
+            "client-vpn" => self.on_premises(Hybrid::Vpn, "client-vpn-endpoint", resource),
+            "direct-connect-gateway" => {
+                let kind = "direct-connect-gateway";
+                self.on_premises(Hybrid::DirectConnect, kind, resource)
+            }
+            "connect" => self.on_premises(Hybrid::Either, "transit-gateway-connect", resource),
+            "peering" | "tgw-peering" => {
+                // One of the VPCs at the other gateway, if one only has the address.
+                let reach = self.attached_with(resource, address);
+                self.among(reach, NO_SHARD, address, time, service)
+            }
+            _ => return None,
+        })
+    }
+
+    /// VPCs attached to a transit gateway that have an address.
+    fn attached_with(&self, gateway: &str, address: IpAddr) -> Vec<Reached> {
+        let Some(directory) = self.directory.ready() else {
+            return Vec::new();
+        };
+        let text = |text: Text| directory.file().text(text);
+        let bits = bits(address);
+        let attached = directory.all_attachments();
+        let attached = attached
+            .filter(|side| text(side.gateway) == Some(gateway) && text(side.kind) == Some("vpc"));
+        let reached = attached.filter_map(|side| {
+            let vpc = text(side.resource)?;
+            let has = directory.blocks(vpc).any(|block| block.contains(bits));
+            let owner = text(side.owner).map(str::to_owned);
+            has.then(|| (vpc.to_owned(), owner, None, How::TransitGateway))
+        });
+        reached.collect()
+    }
+
+    /// Everything that is known of what was found.
+    pub fn side(&self, found: &Found, tag_keys: &[Box<str>]) -> Side {
+        let none = Told::default();
+        let told = self.told(found.told).unwrap_or(&none);
+        let mut side = Side {
+            status: found.status,
+            how: found.how,
+            place: found.place,
+            kind: InterfaceKind::Unknown,
+            account_id: told.account_id.clone(),
+            account_name: None,
+            region: told.region.clone(),
+            az_id: told.az_id.clone(),
+            vpc_id: told.vpc_id.clone(),
+            vpc_name: None,
+            subnet_id: told.subnet_id.clone(),
+            subnet_name: None,
+            interface_id: told.interface_id.clone(),
+            interface_type: told.interface_type.clone(),
+            instance_id: told.instance_id.clone(),
+            instance_name: None,
+            resource_type: told.resource_type.clone(),
+            resource_id: told.resource_id.clone(),
+            resource_name: told.resource_name.clone(),
+            service: told.service.clone(),
+            security_groups: Box::default(),
+            tags: Box::default(),
+            seen: (found.seen != 0).then_some(found.seen),
+            country: told.country.clone(),
+            asn: told.asn,
+            as_org: told.as_org.clone(),
+            logged: None,
+            service_region: told.service_region.clone(),
+        };
+        if let Some(shard) = self.shard(found.shard) {
+            add_rows(&mut side, shard, found, tag_keys);
+        }
+        if let Some(directory) = self.directory.ready() {
+            add_names(&mut side, directory);
+        }
+        side.kind = interface_kind(
+            side.resource_type.as_deref(),
+            side.interface_type.as_deref(),
+        );
+        side
+    }
+}
+
+/// A VPC that can be reached: its id, owner, region, and by what.
+type Reached = (String, Option<String>, Option<String>, How);
+
+/// Adds what a shard knows; what was told stays.
+fn add_rows(side: &mut Side, shard: &Shard, found: &Found, tag_keys: &[Box<str>]) {
+    let file = shard.file();
+    let or_text = |slot: &mut Option<Box<str>>, text: Text| {
+        if slot.is_none() {
+            *slot = file.text(text).map(Into::into);
+        }
+    };
+    let unit = shard.unit();
+    if let Some(unit) = &unit {
+        or_text(&mut side.region, unit.region);
+    }
+    let mut owner = Text::NONE;
+    let interface: Option<InterfaceRow> = file.follow(link(found.interface));
+    if let Some(interface) = interface {
+        owner = interface.account;
+        or_text(&mut side.interface_id, interface.id);
+        or_text(&mut side.interface_type, interface.interface_type);
+        or_text(&mut side.az_id, interface.zone_id);
+        let told_instance = side.instance_id.clone();
+        if let Some(instance) = file.follow(interface.instance) {
+            or_text(&mut side.instance_id, instance.id);
+            // The record may tell another instance than the index, which the name would not be of.
+            if told_instance.is_none() || side.instance_id.as_deref() == file.text(instance.id) {
+                or_text(&mut side.instance_name, instance.name);
+            }
+        }
+        if let (Some(resource), None) = (file.follow(interface.resource), &side.resource_type) {
+            or_text(&mut side.resource_type, resource.resource_type);
+            or_text(&mut side.resource_id, resource.id);
+            or_text(&mut side.resource_name, resource.name);
+            or_text(&mut side.service, resource.service);
+        }
+        let groups = file.linked::<GroupRow>(interface.groups);
+        side.security_groups = groups
+            .filter_map(|group| file.text(group.id).map(Into::into))
+            .collect();
+        if !tag_keys.is_empty() {
+            let mut texts = file.texts(interface.tags);
+            let mut tags = Vec::new();
+            while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
+                if tag_keys.iter().any(|wanted| **wanted == *key) {
+                    tags.push((key.into(), value.into()));
+                }
+            }
+            side.tags = tags.into();
+        }
+        side.logged = Some(interface.logged);
+    }
+    let subnet: Option<SubnetRow> = file.follow(link(found.subnet));
+    if let Some(subnet) = subnet {
+        or_text(&mut side.subnet_id, subnet.id);
+        or_text(&mut side.az_id, subnet.zone_id);
+        if side.subnet_id.as_deref() == file.text(subnet.id) {
+            or_text(&mut side.subnet_name, subnet.name);
+        }
+        if owner.is_none() {
+            owner = subnet.account;
+        }
+        side.logged = side.logged.or(Some(subnet.logged));
+    }
+    let vpc: Option<VpcRow> = file.follow(link(found.vpc));
+    if let Some(vpc) = vpc {
+        or_text(&mut side.vpc_id, vpc.id);
+        if side.vpc_id.as_deref() == file.text(vpc.id) {
+            or_text(&mut side.vpc_name, vpc.name);
+        }
+        if owner.is_none() {
+            owner = vpc.account;
+        }
+        side.logged = side.logged.or(vpc.logged.then_some(true));
+    }
+    or_text(&mut side.account_id, owner);
+}
+
+/// Adds what the directory knows of a side.
+fn add_names(side: &mut Side, directory: &Directory) {
+    let text = |text: Text| directory.file().text(text);
+    if let Some(vpc) = side.vpc_id.as_deref()
+        && (side.vpc_name.is_none() || side.account_id.is_none() || side.region.is_none())
+    {
+        let mut name = None;
+        for row in directory.vpcs(vpc) {
+            name = name.or(text(row.name).map(Into::into));
+            if side.account_id.is_none() {
+                side.account_id = text(row.owner).map(Into::into);
+            }
+            if side.region.is_none() {
+                side.region = text(row.by.region).map(Into::into);
+            }
+        }
+        side.vpc_name = side.vpc_name.take().or(name);
+    }
+    let name = side
+        .account_id
+        .as_deref()
+        .and_then(|id| directory.account_name(id));
+    side.account_name = name.map(Into::into);
+}
+
+/// The accounts and regions that see a VPC, its owner first.
+fn viewers(directory: &Directory, vpc: &str) -> Vec<(String, String)> {
+    let text = |text: Text| directory.file().text(text).map(str::to_owned);
+    let rows = directory.vpcs(vpc);
+    rows.filter_map(|row| Some((text(row.by.account)?, text(row.by.region)?)))
+        .collect()
+}
+
+/// The end of a peering connection that is not the VPC: its id, owner and region.
+fn other_end<'d>(
+    peering: &PeeringRow,
+    vpc: &str,
+    text: impl Fn(Text) -> Option<String> + 'd,
+) -> Option<(String, Option<String>, Option<String>)> {
+    let requester = text(peering.requester)?;
+    let accepter = text(peering.accepter)?;
+    if requester == vpc {
+        let account = text(peering.accepter_account);
+        Some((accepter, account, text(peering.accepter_region)))
+    } else if accepter == vpc {
+        let account = text(peering.requester_account);
+        Some((requester, account, text(peering.requester_region)))
+    } else {
+        None
+    }
+}
+
+/// Follows the routes of transit gateways from a route table.
+fn transit(directory: &Directory, gateway: &str, table: &str, address: IpAddr) -> Beyond {
+    let text = |text: Text| directory.file().text(text);
+    let (mut gateway, mut table) = (gateway.to_owned(), table.to_owned());
+    for _ in 0..MAX_GATEWAYS {
+        let Some(route) = directory.transit_route(&table, address) else {
+            let complete = directory.transit_table(&table).is_some_and(|t| t.complete);
+            return match complete {
+                true => Beyond::Nowhere,
+                false => Beyond::Unknown,
+            };
+        };
+        if route.blackhole {
+            return Beyond::Nowhere;
+        }
+        let Some(attachment) = directory.file().texts(route.attachments).next() else {
+            return Beyond::Unknown;
+        };
+        let side = directory
+            .attachments(attachment)
+            .find(|side| text(side.gateway) == Some(&*gateway));
+        let Some(side) = side else {
+            return Beyond::Unknown;
+        };
+        let resource = text(side.resource).unwrap_or_default().to_owned();
+        let (hybrid, kind) = match text(side.kind) {
+            Some("vpc") => {
+                return Beyond::Vpc {
+                    id: resource,
+                    owner: text(side.owner).map(str::to_owned),
+                };
+            }
+            Some("vpn" | "vpn-concentrator") => (Hybrid::Vpn, "vpn-connection"),
+            Some("client-vpn") => (Hybrid::Vpn, "client-vpn-endpoint"),
+            Some("direct-connect-gateway") => (Hybrid::DirectConnect, "direct-connect-gateway"),
+            Some("connect") => (Hybrid::Either, "transit-gateway-connect"),
+            Some("peering" | "tgw-peering") => {
+                // The other gateway has the same attachment, with a table of its own.
+                let far = directory
+                    .attachments(attachment)
+                    .find(|far| text(far.gateway).is_some_and(|g| g != gateway));
+                let next = far.and_then(|far| Some((text(far.gateway)?, text(far.table)?)));
+                let Some((next_gateway, next_table)) = next else {
+                    return Beyond::Unknown;
+                };
+                (gateway, table) = (next_gateway.to_owned(), next_table.to_owned());
+                continue;
+            }
+            Some("network-function") => {
+                // A firewall: what it lets pass comes in again by its attachment.
+                let next = text(side.table).filter(|next| *next != table);
+                let Some(next) = next else {
+                    return Beyond::Unknown;
+                };
+                table = next.to_owned();
+                continue;
+            }
+            _ => return Beyond::Unknown,
+        };
+        return Beyond::OnPremises {
+            hybrid,
+            kind,
+            id: resource,
+        };
+    }
+    Beyond::Unknown
+}
+
+/// A service's code as `pkt-dst-aws-service` has it, from the name of its endpoint or prefix list.
+fn service_code(name: &str) -> String {
+    let code = name.rsplit('.').next().unwrap_or(name);
+    code.to_uppercase().replace('-', "_")
+}
+
+/// What kind of interface it is, by what it belongs to, else by its type.
+fn interface_kind(resource: Option<&str>, interface_type: Option<&str>) -> InterfaceKind {
+    match (resource, interface_type) {
+        (Some("regional-nat-gateway"), _) => InterfaceKind::RegionalNatGateway,
+        (Some("firewall-endpoint"), _) => InterfaceKind::FirewallEndpoint,
+        (_, Some("nat_gateway" | "natGateway")) => InterfaceKind::NatGateway,
+        (_, Some("transit_gateway")) => InterfaceKind::TransitGateway,
+        (_, Some("vpc_endpoint")) => InterfaceKind::VpcEndpoint,
+        (_, Some("gateway_load_balancer_endpoint")) => InterfaceKind::GatewayLoadBalancerEndpoint,
+        (_, Some("load_balancer" | "network_load_balancer" | "gateway_load_balancer")) => {
+            InterfaceKind::LoadBalancer
+        }
+        (Some("nat-gateway"), None) => InterfaceKind::NatGateway,
+        (
+            _,
+            Some(
+                "lambda"
+                | "quicksight"
+                | "global_accelerator_managed"
+                | "api_gateway_managed"
+                | "iot_rules_managed"
+                | "aws_codestar_connections_managed",
+            ),
+        ) => InterfaceKind::Other,
+        (Some("application-load-balancer" | "classic-load-balancer"), _) => {
+            InterfaceKind::LoadBalancer
+        }
+        (Some("instance" | "ecs-task" | "eks-pod"), _) => InterfaceKind::Plain,
+        (_, Some("interface" | "efa" | "efa-only" | "trunk" | "branch")) => InterfaceKind::Plain,
+        _ => InterfaceKind::Unknown,
+    }
+}

@@ -1,0 +1,133 @@
+//! The shipped logs, enriched by the shipped estate.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use telemetry::enrichment::field::End;
+use telemetry::enrichment::{Enricher, Enrichment, FieldSet, FieldValue, Level, Loaded, Options};
+use telemetry::index::{self, Directory, IndexUnit, Shard};
+use telemetry::inventory::{InventoryBuilder, Origin as Where};
+use telemetry::{LogReader, ReadOptions, Row};
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples")
+}
+
+fn enricher(fields: FieldSet) -> Enricher {
+    let accounts = samples().join("metadata/aws_configs/accounts");
+    let mut shards = HashMap::new();
+    let mut parts = Vec::new();
+    for account in ["123456789012", "210987654321"] {
+        for region in ["us-east-1", "global"] {
+            let path = accounts.join(account).join(region).join("answers.json");
+            let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            let mut builder = InventoryBuilder::new();
+            let place = format!("aws_configs/accounts/{account}/{region}/answers.json");
+            builder.add(&document, Where::of_path(&place));
+            let inventory = builder.finish();
+            let unit = IndexUnit {
+                account,
+                region,
+                collected: 1_795_190_000,
+            };
+            let part = index::directory_part(&inventory, unit).unwrap();
+            parts.push(Directory::open(part).unwrap());
+            let shard = index::shard(&inventory, unit, None, 0).unwrap();
+            let shard = Arc::new(Shard::open(shard).unwrap());
+            shards.insert((account.to_owned(), region.to_owned()), shard);
+        }
+    }
+    let directory = Directory::open(Directory::merge(&parts).unwrap()).unwrap();
+    let load = move |account: &str, region: &str| {
+        let key = (account.to_owned(), region.to_owned());
+        shards
+            .get(&key)
+            .map_or(Loaded::Missing, |shard| Loaded::Ready(Arc::clone(shard)))
+    };
+    let options = Arc::new(Options::new(fields));
+    Enricher::new(options, Loaded::Ready(Arc::new(directory)), Box::new(load))
+}
+
+/// All that is added, as an encoder sees it.
+fn added(enrichment: &Enrichment<'_>) -> Map<String, Value> {
+    let value = |value: FieldValue<'_>| match value {
+        FieldValue::Text(text) => json!(text),
+        FieldValue::Integer(number) => json!(number),
+        FieldValue::Decimal(number) => json!((number * 1e9).round() / 1e9),
+        FieldValue::Boolean(is) => json!(is),
+        FieldValue::Texts(texts) => json!(texts),
+    };
+    let mut members = Map::new();
+    for end in End::BOTH {
+        for (field, of) in enrichment.side_values(end) {
+            members.insert(format!("{}{}", end.prefix(), field.name()), value(of));
+        }
+    }
+    let flow = enrichment.fact_values().chain(enrichment.own_values());
+    members.extend(flow.map(|(field, of)| (field.name().to_owned(), value(of))));
+    members
+}
+
+/// The shipped logs, and a generated one.
+fn logs() -> Vec<Vec<u8>> {
+    let mut logs = Vec::new();
+    let mut directories = vec![samples().join("flow-logs-use1")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => directories.push(path),
+                false => logs.push(std::fs::read(path).unwrap()),
+            }
+        }
+    }
+    logs
+}
+
+#[test]
+fn a_record_is_enriched_alike_whatever_came_before_it() {
+    let mut warm = enricher(FieldSet::of(Level::Full));
+    let options = ReadOptions::new(std::env::temp_dir());
+    let mut hits = 0;
+    for log in logs() {
+        let mut log = LogReader::open(&log[..], &options).unwrap();
+        while let Some(row) = log.next_row().unwrap() {
+            let Row::Record(record) = row else { continue };
+            let mut cold = enricher(FieldSet::of(Level::Full));
+            let alone = added(&cold.enrich(&record));
+            for _ in 0..2 {
+                assert_eq!(added(&warm.enrich(&record)), alone);
+            }
+            hits += usize::from(alone["src_status"] == "hit" && alone["dst_status"] == "hit");
+        }
+    }
+    assert!(hits > 100, "{hits}");
+}
+
+#[test]
+fn without_an_index_the_record_still_tells_what_it_can() {
+    let load = |_: &str, _: &str| Loaded::Missing;
+    let options = Arc::new(Options::new(FieldSet::of(Level::Full)));
+    let mut enricher = Enricher::new(options, Loaded::Missing, Box::new(load));
+    let read = ReadOptions::new(std::env::temp_dir());
+    let log = "version account-id interface-id srcaddr dstaddr vpc-id subnet-id az-id region flow-direction traffic-path bytes protocol action\n\
+        5 123456789012 eni-1 10.0.0.7 203.0.113.5 vpc-1 subnet-1 use1-az1 us-east-1 egress 8 1073741824 6 ACCEPT\n";
+    let mut log = LogReader::open(log.as_bytes(), &read).unwrap();
+    let Some(Row::Record(record)) = log.next_row().unwrap() else {
+        panic!("no record")
+    };
+    let added = Value::Object(added(&enricher.enrich(&record)));
+    let expected = json!({
+        "src_status": "hit", "src_how": "record", "src_account_id": "123456789012",
+        "src_region": "us-east-1", "src_az_id": "use1-az1", "src_vpc_id": "vpc-1",
+        "src_subnet_id": "subnet-1", "src_interface_id": "eni-1",
+        "dst_status": "hit", "dst_how": "public",
+        "device": "vpc-1", "device_type": "vpc", "direction": "egress",
+        "via": "internet-gateway", "scope": "internet", "confidence": "high",
+        "count_volume": true, "metadata": "missing", "transfer_cost_usd": 0.09,
+        "protocol_name": "TCP",
+    });
+    assert_eq!(added, expected);
+}
