@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use telemetry::Record;
+use telemetry::enrichment::Enrichment;
 
 use crate::ndjson::{self, NdjsonEncoder};
 
@@ -113,6 +114,22 @@ impl Batcher {
     #[inline]
     pub fn push(&mut self, record: &Record<'_>) -> Option<Batch> {
         self.encoder.write(record);
+        self.pushed()
+    }
+
+    /// Adds a record with what enrichment adds to it; returns the batch it completes.
+    #[inline]
+    pub fn push_enriched(
+        &mut self,
+        record: &Record<'_>,
+        enrichment: &Enrichment<'_>,
+    ) -> Option<Batch> {
+        self.encoder.write_enriched(record, enrichment);
+        self.pushed()
+    }
+
+    #[inline]
+    fn pushed(&mut self) -> Option<Batch> {
         self.records += 1;
         if self.encoder.len() < self.limit {
             return None;

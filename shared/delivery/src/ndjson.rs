@@ -8,9 +8,14 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use telemetry::enrichment::Enrichment;
 use telemetry::flow::field::FieldType;
 use telemetry::flow::layout::Column;
 use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
+
+mod addition;
+
+use addition::Additions;
 
 /// The file extension of this encoding.
 pub const EXTENSION: &str = "ndjson";
@@ -33,6 +38,8 @@ pub struct NdjsonEncoder {
     output: Output,
     columns: Vec<ColumnText>,
     layout: Option<Arc<Layout>>,
+    additions: Additions,
+    own: Vec<u8>,
 }
 
 /// A buffer with room behind what is written.
@@ -125,6 +132,29 @@ impl NdjsonEncoder {
     /// Appends one record and a line feed.
     #[inline]
     pub fn write(&mut self, record: &Record<'_>) {
+        let start = self.write_members(record);
+        self.output.close(start);
+    }
+
+    /// Appends one record, with what enrichment adds to it, and a line feed. Members of the record stay as
+    /// they are: a name that it has itself is not added.
+    #[inline]
+    pub fn write_enriched(&mut self, record: &Record<'_>, enrichment: &Enrichment<'_>) {
+        let start = self.write_members(record);
+        if let Record::Firewall(entry) = record {
+            self.additions.use_entry(entry);
+        }
+        let [source, destination, facts] = self.additions.parts(enrichment);
+        self.output.write_parts([source, destination, facts]);
+        self.own.clear();
+        self.additions.write_own(enrichment, &mut self.own);
+        self.output.write_parts([&self.own]);
+        self.output.close(start);
+    }
+
+    /// Opens an object and appends a record's members, each followed by a comma; returns where they start.
+    #[inline]
+    fn write_members(&mut self, record: &Record<'_>) -> usize {
         match record {
             Record::Flow(flow) => {
                 let layout = flow.layout();
@@ -135,17 +165,25 @@ impl NdjsonEncoder {
                 {
                     self.use_layout(layout);
                 }
-                self.output.write_flow(&self.columns, flow);
+                self.output.write_flow(&self.columns, flow)
             }
             Record::Firewall(entry) => {
                 let Output {
                     buffer, written, ..
                 } = &mut self.output;
                 buffer.truncate(*written);
+                let start = *written + 1;
                 // Writing a JSON value to a vector does not fail.
                 drop(serde_json::to_writer(&mut *buffer, entry.entry()));
-                buffer.push(b'\n');
+                // The end of the object becomes a comma again; an empty one has nothing to end.
+                if let Some(last) = buffer.last_mut() {
+                    *last = b',';
+                }
+                if buffer.len() == start + 1 {
+                    buffer.truncate(start);
+                }
                 *written = buffer.len();
+                start
             }
         }
     }
@@ -153,13 +191,15 @@ impl NdjsonEncoder {
     #[cold]
     fn use_layout(&mut self, layout: &Arc<Layout>) {
         self.columns = layout.columns().iter().map(ColumnText::new).collect();
+        self.additions.use_layout(layout);
         self.layout = Some(Arc::clone(layout));
     }
 }
 
 impl Output {
+    /// Opens an object and appends the members of a flow; returns where they start.
     #[inline]
-    fn write_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>) {
+    fn write_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>) -> usize {
         self.reserve(CELL_ROOM);
         self.buffer[self.written] = b'{';
         let start = self.written + 1;
@@ -181,8 +221,14 @@ impl Output {
             }
         }
         self.written = at;
+        start
+    }
+
+    /// Closes the object whose members start there: the last comma becomes its end.
+    #[inline]
+    fn close(&mut self, start: usize) {
         self.reserve(2);
-        // The last comma becomes the end of the object.
+        let at = self.written;
         let end = at - usize::from(at > start);
         self.buffer[end] = b'}';
         self.buffer[end + 1] = b'\n';
@@ -225,6 +271,7 @@ impl Output {
         self.write_parts([&column.name, value.as_bytes(), b","]);
     }
 
+    #[inline]
     fn write_parts<const N: usize>(&mut self, parts: [&[u8]; N]) {
         self.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + CELL_ROOM);
         for part in parts {

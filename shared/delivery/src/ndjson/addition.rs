@@ -1,0 +1,256 @@
+//! What enrichment adds to a record, as members of its JSON object.
+//!
+//! Sides and facts are the same for many records: each is rendered once and copied from then on.
+
+use telemetry::enrichment::field::{End, FieldValue, FlowField};
+use telemetry::enrichment::{Enrichment, SideField};
+use telemetry::{FirewallRecord, Layout};
+
+use super::write_string;
+
+/// Rendered members, each followed by a comma.
+#[derive(Debug, Default)]
+pub(super) struct Additions {
+    generation: u64,
+    text: Vec<u8>,
+    /// Where the sources, the destinations and the facts stand, by their numbers.
+    places: [Vec<(u32, u32)>; 3],
+    /// Names that records have themselves: an enriched field never stands beside or instead of them.
+    taken: Vec<Box<str>>,
+}
+
+/// Nothing is rendered yet.
+const UNRENDERED: (u32, u32) = (u32::MAX, 0);
+
+/// Digits behind the point of an amount: a byte at the lowest price still counts.
+const AMOUNT_DIGITS: usize = 12;
+
+impl Additions {
+    /// Names of columns of a layout that enriched fields have as well.
+    pub fn use_layout(&mut self, layout: &Layout) {
+        let unknown = layout.columns().iter().filter(|c| c.field.is_none());
+        let taken = unknown.filter(|column| is_enriched(&column.name));
+        self.take_names(taken.map(|column| column.name.clone()).collect());
+    }
+
+    /// Names of members of a firewall's entry that enriched fields have as well.
+    pub fn use_entry(&mut self, entry: &FirewallRecord) {
+        let names = entry.entry().keys().filter(|name| is_enriched(name));
+        let taken: Vec<Box<str>> = names.map(|name| name.as_str().into()).collect();
+        self.take_names(taken);
+    }
+
+    fn take_names(&mut self, taken: Vec<Box<str>>) {
+        if taken != self.taken {
+            self.taken = taken;
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.places.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Renders the parts of an enrichment that are not yet, and says where all stand.
+    #[inline]
+    pub fn parts(&mut self, enrichment: &Enrichment<'_>) -> [&[u8]; 3] {
+        if self.generation != enrichment.generation {
+            self.generation = enrichment.generation;
+            self.clear();
+        }
+        let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
+        let mut found = [(0, 0); 3];
+        for (part, (number, found)) in numbers.into_iter().zip(&mut found).enumerate() {
+            let place = self.places[part].get(number as usize).copied();
+            *found = match place {
+                Some(place) if place != UNRENDERED => place,
+                _ => self.render(part, number, enrichment),
+            };
+        }
+        found.map(|(start, end)| {
+            self.text
+                .get(start as usize..end as usize)
+                .unwrap_or_default()
+        })
+    }
+
+    #[cold]
+    fn render(&mut self, part: usize, number: u32, enrichment: &Enrichment<'_>) -> (u32, u32) {
+        let start = self.text.len();
+        let taken = &self.taken;
+        let out = &mut self.text;
+        match part {
+            0 | 1 => {
+                let end = End::BOTH[part];
+                for (field, value) in enrichment.side_values(end) {
+                    write_member(out, taken, &[end.prefix(), field.name()], value);
+                }
+                for (key, value) in enrichment.tags(end) {
+                    let name = [end.prefix(), "tag_", key];
+                    write_member(out, taken, &name, FieldValue::Text(value));
+                }
+            }
+            _ => {
+                for (field, value) in enrichment.fact_values() {
+                    write_member(out, taken, &[field.name()], value);
+                }
+            }
+        }
+        let place = (start as u32, out.len() as u32);
+        // A number that nothing has gets no place: it would take as many as the number says.
+        if number != u32::MAX {
+            let places = &mut self.places[part];
+            if places.len() <= number as usize {
+                places.resize(number as usize + 1, UNRENDERED);
+            }
+            places[number as usize] = place;
+        }
+        place
+    }
+
+    /// Writes the values that are the record's own.
+    #[inline]
+    pub fn write_own(&self, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) {
+        for (field, value) in enrichment.own_values() {
+            match value {
+                FieldValue::Decimal(amount) if self.taken.is_empty() => {
+                    out.push(b'"');
+                    out.extend_from_slice(field.name().as_bytes());
+                    out.extend_from_slice(b"\":");
+                    write_amount(out, amount);
+                    out.push(b',');
+                }
+                // Names that IANA gives need no escape.
+                FieldValue::Text(text)
+                    if field == FlowField::ProtocolName && self.taken.is_empty() =>
+                {
+                    out.extend_from_slice(b"\"protocol_name\":\"");
+                    out.extend_from_slice(text.as_bytes());
+                    out.extend_from_slice(b"\",");
+                }
+                value => write_member(out, &self.taken, &[field.name()], value),
+            }
+        }
+    }
+}
+
+/// Whether a name may be one of an enriched field.
+fn is_enriched(name: &str) -> bool {
+    let of_side = |end: End| {
+        name.strip_prefix(end.prefix()).is_some_and(|rest| {
+            rest.starts_with("tag_") || SideField::ALL.iter().any(|field| field.name() == rest)
+        })
+    };
+    End::BOTH.into_iter().any(of_side) || FlowField::ALL.iter().any(|field| field.name() == name)
+}
+
+fn write_member(out: &mut Vec<u8>, taken: &[Box<str>], name: &[&str], value: FieldValue<'_>) {
+    if !taken.is_empty() {
+        let whole = name.concat();
+        if taken.iter().any(|taken| **taken == *whole) {
+            return;
+        }
+    }
+    match name {
+        // Names of tags may hold anything.
+        [_, _, _] => write_string(out, &name.concat()),
+        _ => {
+            out.push(b'"');
+            name.iter()
+                .for_each(|part| out.extend_from_slice(part.as_bytes()));
+            out.push(b'"');
+        }
+    }
+    out.push(b':');
+    match value {
+        FieldValue::Text(text) => write_string(out, text),
+        FieldValue::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        FieldValue::Decimal(amount) => write_amount(out, amount),
+        FieldValue::Boolean(true) => out.extend_from_slice(b"true"),
+        FieldValue::Boolean(false) => out.extend_from_slice(b"false"),
+        FieldValue::Texts(texts) => {
+            out.push(b'[');
+            for (place, text) in texts.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                write_string(out, text);
+            }
+            out.push(b']');
+        }
+    }
+    out.push(b',');
+}
+
+/// Writes an amount in plain decimal notation, without zeros at its end.
+#[inline]
+fn write_amount(out: &mut Vec<u8>, amount: f64) {
+    let scaled = amount * 1e12;
+    if !(0.0..=9e18).contains(&scaled) {
+        let text = if amount.is_finite() { amount } else { 0.0 };
+        out.extend_from_slice(text.to_string().as_bytes());
+        return;
+    }
+    let mut rest = scaled.round() as u64;
+    if rest == 0 {
+        out.push(b'0');
+        return;
+    }
+    // Enough for the digits of the largest number and the point.
+    let mut digits = [b'0'; 24];
+    let mut at = digits.len();
+    let mut behind = AMOUNT_DIGITS;
+    while behind > 0 && rest % 10 == 0 {
+        rest /= 10;
+        behind -= 1;
+    }
+    let mut written = 0;
+    while rest > 0 || written <= behind {
+        if written == behind && behind > 0 {
+            at -= 1;
+            digits[at] = b'.';
+        }
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        written += 1;
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_plain_decimals() {
+        for (amount, expected) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (0.09, "0.09"),
+            (0.2, "0.2"),
+            (12.5, "12.5"),
+            (100.0, "100"),
+            (9.3e-12, "0.000000000009"),
+            (4e-13, "0"),
+            (0.000_838_190_317, "0.000838190317"),
+            (1234.000_000_5, "1234.0000005"),
+        ] {
+            let mut out = Vec::new();
+            write_amount(&mut out, amount);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn amounts_are_read_again_as_they_were(pico in 0_u64..9_000_000_000_000_000) {
+            let amount = pico as f64 / 1e12;
+            let mut out = Vec::new();
+            write_amount(&mut out, amount);
+            let read: f64 = std::str::from_utf8(&out).unwrap().parse().unwrap();
+            proptest::prop_assert!((read - amount).abs() <= 1e-12);
+        }
+    }
+}
