@@ -1,4 +1,5 @@
-//! Where snapshots are kept: below a directory or a prefix of a bucket.
+//! Where snapshots are kept: a layer on the place for objects that knows their keys, compression and
+//! conditions.
 //!
 //! ```text
 //! current/<account>/<region>.json.gz                                   the newest
@@ -6,16 +7,13 @@
 //! ```
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use delivery::DestinationUrl;
-use delivery::directory::written_beside;
-use delivery::s3::S3Call;
+use delivery::store::{self, Condition, Fetched};
+use delivery::{DestinationUrl, Store};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -27,6 +25,9 @@ use telemetry::snapshot::{Snapshot, Unit};
 
 /// The most bytes a stored snapshot may have once decompressed.
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
+
+/// The media type of a stored snapshot.
+const CONTENT_TYPE: &str = "application/gzip";
 
 /// A place for snapshots.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub enum SnapshotStore {
 pub struct Kept {
     /// The snapshot.
     pub snapshot: Snapshot,
-    /// Its ETag; `None` in a directory.
+    /// As [`Store::get`] gives it.
     revision: Option<String>,
 }
 
@@ -88,6 +89,32 @@ impl StoreError {
     }
 }
 
+impl From<store::StoreError> for StoreError {
+    fn from(error: store::StoreError) -> StoreError {
+        match error {
+            store::StoreError::Replaced(place) => StoreError::Replaced(place),
+            store::StoreError::Failed { class, reason } => StoreError::Failed { class, reason },
+        }
+    }
+}
+
+impl From<Store> for SnapshotStore {
+    fn from(objects: Store) -> SnapshotStore {
+        match objects {
+            Store::Directory(root) => SnapshotStore::Directory(root),
+            Store::S3 {
+                client,
+                bucket,
+                prefix,
+            } => SnapshotStore::S3 {
+                client,
+                bucket,
+                prefix,
+            },
+        }
+    }
+}
+
 /// The key of a unit's current snapshot.
 pub fn current_key(account: &str, region: &str) -> String {
     format!("current/{account}/{region}.json.gz")
@@ -107,20 +134,28 @@ impl SnapshotStore {
     /// The place that a URL names; `None` for one that cannot keep anything. `s3` makes the client,
     /// and is called for `s3://` only.
     pub fn open(url: &DestinationUrl, s3: impl FnOnce() -> Client) -> Option<SnapshotStore> {
-        match url {
-            DestinationUrl::Stdout => None,
-            DestinationUrl::Directory(root) => Some(SnapshotStore::Directory(root.clone())),
-            DestinationUrl::S3 { bucket, prefix } => Some(SnapshotStore::S3 {
-                client: s3(),
-                bucket: bucket.clone(),
-                prefix: prefix.clone(),
-            }),
-        }
+        Store::open(url, s3).map(SnapshotStore::from)
     }
 
     /// The place that a URL names, reached as the SDK is configured.
     pub fn on(url: &DestinationUrl, sdk: &SdkConfig) -> Option<SnapshotStore> {
-        SnapshotStore::open(url, || Client::new(sdk))
+        Store::on(url, sdk).map(SnapshotStore::from)
+    }
+
+    /// The place for objects of any kind that this is: what else is kept beside the snapshots.
+    pub fn objects(&self) -> Store {
+        match self {
+            SnapshotStore::Directory(root) => Store::Directory(root.clone()),
+            SnapshotStore::S3 {
+                client,
+                bucket,
+                prefix,
+            } => Store::S3 {
+                client: client.clone(),
+                bucket: bucket.clone(),
+                prefix: prefix.clone(),
+            },
+        }
     }
 
     /// The unit's current snapshot; `None` when there is none yet.
@@ -153,13 +188,16 @@ impl SnapshotStore {
             reason: format!("the snapshot could not be compressed: {error}"),
         })?);
         let dated = history_key(&snapshot.unit, snapshot.finished);
-        self.put(&dated, bytes.clone(), Condition::None).await?;
+        let objects = self.objects();
+        let put = objects.put(&dated, bytes.clone(), Condition::None, CONTENT_TYPE);
+        put.await?;
         let current = current_key(&snapshot.unit.account, &snapshot.unit.region);
         let condition = match previous {
             None => Condition::New,
             Some(kept) => Condition::Same(kept.revision.as_deref()),
         };
-        self.put(&current, bytes, condition).await
+        let put = objects.put(&current, bytes, condition, CONTENT_TYPE);
+        Ok(put.await?)
     }
 
     /// The keys of all current snapshots, sorted.
@@ -167,52 +205,8 @@ impl SnapshotStore {
     /// # Errors
     /// The place cannot be listed.
     pub async fn current_keys(&self) -> Result<Vec<String>, StoreError> {
-        const CURRENT: &str = "current/";
-        let mut keys = Vec::new();
-        match self {
-            SnapshotStore::Directory(root) => {
-                let failed = |error: &std::io::Error| file_failed(root, "listed", error);
-                let accounts = match std::fs::read_dir(root.join(CURRENT)) {
-                    Ok(accounts) => accounts,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(keys),
-                    Err(error) => return Err(failed(&error)),
-                };
-                for account in accounts {
-                    let account = account.map_err(|error| failed(&error))?.path();
-                    for file in std::fs::read_dir(&account).into_iter().flatten() {
-                        let path = file.map_err(|error| failed(&error))?.path();
-                        let key = path.strip_prefix(root).ok().and_then(Path::to_str);
-                        keys.extend(key.map(str::to_owned));
-                    }
-                }
-            }
-            SnapshotStore::S3 {
-                client,
-                bucket,
-                prefix,
-            } => {
-                let below = prefixed(prefix, CURRENT);
-                let call = S3Call {
-                    action: "s3:ListBucket",
-                    kms_action: "kms:Decrypt",
-                    bucket,
-                    key: &below,
-                };
-                let pages = client.list_objects_v2().bucket(bucket).prefix(&below);
-                let mut pages = pages.into_paginator().send();
-                while let Some(page) = pages.next().await {
-                    let page = page.map_err(|error| s3_failed(call.failure(&error)))?;
-                    let found = page.contents().iter().filter_map(|object| object.key());
-                    let relative = found.filter_map(|key| {
-                        let key = key.strip_prefix(prefix.as_str())?;
-                        Some(key.trim_start_matches('/').to_owned())
-                    });
-                    keys.extend(relative);
-                }
-            }
-        }
+        let mut keys = self.objects().keys("current/").await?;
         keys.retain(|key| key.ends_with(".json.gz"));
-        keys.sort();
         Ok(keys)
     }
 
@@ -241,123 +235,16 @@ impl SnapshotStore {
 
     fn unreadable(&self, key: &str, reason: String) -> StoreError {
         StoreError::Unreadable {
-            place: self.place(key),
+            place: self.objects().place(key),
             reason,
         }
     }
 
-    /// Where a key is, for people.
-    fn place(&self, key: &str) -> String {
-        match self {
-            SnapshotStore::Directory(root) => root.join(key).display().to_string(),
-            SnapshotStore::S3 { bucket, prefix, .. } => {
-                format!("s3://{bucket}/{}", prefixed(prefix, key))
-            }
-        }
-    }
-
     async fn read(&self, key: &str) -> Result<Option<(Bytes, Option<String>)>, StoreError> {
-        match self {
-            SnapshotStore::Directory(root) => match std::fs::read(root.join(key)) {
-                Ok(bytes) => Ok(Some((Bytes::from(bytes), None))),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(file_failed(&root.join(key), "read", &error)),
-            },
-            SnapshotStore::S3 {
-                client,
-                bucket,
-                prefix,
-            } => {
-                let key = prefixed(prefix, key);
-                let call = S3Call {
-                    action: "s3:GetObject",
-                    kms_action: "kms:Decrypt",
-                    bucket,
-                    key: &key,
-                };
-                let got = client.get_object().bucket(bucket).key(&key).send().await;
-                let object = match got {
-                    Ok(object) => object,
-                    Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-                    Err(error) => return Err(s3_failed(call.failure(&error))),
-                };
-                let revision = object.e_tag().map(str::to_owned);
-                let bytes = object
-                    .body
-                    .collect()
-                    .await
-                    .map_err(|error| StoreError::Failed {
-                        class: FailureClass::Retry,
-                        reason: format!("s3://{bucket}/{key} stopped in the middle: {error}"),
-                    })?;
-                Ok(Some((bytes.into_bytes(), revision)))
-            }
-        }
-    }
-
-    async fn put(
-        &self,
-        key: &str,
-        bytes: Bytes,
-        condition: Condition<'_>,
-    ) -> Result<(), StoreError> {
-        match self {
-            SnapshotStore::Directory(root) => {
-                let path = root.join(key);
-                write_file(&path, &bytes).map_err(|error| file_failed(&path, "written", &error))
-            }
-            SnapshotStore::S3 {
-                client,
-                bucket,
-                prefix,
-            } => {
-                let key = prefixed(prefix, key);
-                let call = S3Call {
-                    action: "s3:PutObject",
-                    kms_action: "kms:GenerateDataKey",
-                    bucket,
-                    key: &key,
-                };
-                let put = client
-                    .put_object()
-                    .bucket(bucket)
-                    .key(&key)
-                    .content_type("application/gzip")
-                    .body(ByteStream::from(bytes));
-                let put = match condition {
-                    Condition::None | Condition::Same(None) => put,
-                    Condition::New => put.if_none_match("*"),
-                    Condition::Same(Some(etag)) => put.if_match(etag),
-                };
-                match put.send().await {
-                    Ok(_) => Ok(()),
-                    Err(error)
-                        if matches!(
-                            error.code(),
-                            Some("PreconditionFailed" | "ConditionalRequestConflict")
-                        ) =>
-                    {
-                        Err(StoreError::Replaced(format!("s3://{bucket}/{key}")))
-                    }
-                    Err(error) => Err(s3_failed(call.failure(&error))),
-                }
-            }
-        }
-    }
-}
-
-/// What has to be so for a write.
-#[derive(Debug, Clone, Copy)]
-enum Condition<'r> {
-    None,
-    New,
-    Same(Option<&'r str>),
-}
-
-fn prefixed(prefix: &str, key: &str) -> String {
-    match prefix {
-        "" => key.to_owned(),
-        prefix => format!("{prefix}/{key}"),
+        Ok(match self.objects().get(key, None).await? {
+            Fetched::Object { bytes, revision } => Some((bytes, revision)),
+            Fetched::Missing | Fetched::Unchanged => None,
+        })
     }
 }
 
@@ -365,26 +252,4 @@ fn compressed(snapshot: &Snapshot) -> std::io::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     snapshot.to_writer(&mut gzip)?;
     gzip.finish()
-}
-
-/// Writes beside and renames, so that a reader sees the old file or the new one, also after a crash.
-fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let file = written_beside(path, bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-fn file_failed(path: &Path, what: &str, error: &std::io::Error) -> StoreError {
-    StoreError::Failed {
-        class: FailureClass::Config,
-        reason: format!("{} could not be {what}: {error}", path.display()),
-    }
-}
-
-fn s3_failed(failure: delivery::s3::S3Failure) -> StoreError {
-    StoreError::Failed {
-        class: failure.class,
-        reason: failure.reason,
-    }
 }

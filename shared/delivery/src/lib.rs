@@ -14,6 +14,8 @@ pub mod directory;
 pub mod ndjson;
 pub mod s3;
 mod stdout;
+pub mod store;
 
 pub use batch::{Batch, Batcher, Origin};
 pub use destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
+pub use store::Store;
