@@ -13,12 +13,14 @@
 
 pub mod builder;
 pub mod directory;
+pub mod documents;
 pub mod format;
 pub mod resource;
 pub mod shard;
 
 pub use builder::{IndexUnit, directory_part, shard};
 pub use directory::Directory;
+pub use documents::{DocumentIndex, Documents, of_documents};
 pub use format::FormatError;
 pub use shard::{GatewayKind, Holder, Shard};
 

@@ -32,7 +32,7 @@ fn enricher(fields: FieldSet) -> Enricher {
                 region,
                 collected: 1_795_190_000,
             };
-            let part = index::directory_part(&inventory, unit).unwrap();
+            let part = index::directory_part(&inventory, unit, None).unwrap();
             parts.push(Directory::open(part).unwrap());
             let shard = index::shard(&inventory, unit, None, 0).unwrap();
             let shard = Arc::new(Shard::open(shard).unwrap());

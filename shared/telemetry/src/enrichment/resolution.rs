@@ -20,8 +20,8 @@ use super::geography::Geography;
 use super::side::{How, Side, Status};
 use super::transfer::{Hybrid, InterfaceKind, Place};
 use crate::flow::record::FlowDirection;
-use crate::index::directory::{Directory, PeeringRow};
-use crate::index::format::{Link, Text, bits};
+use crate::index::directory::{AttachmentRow, Directory, PeeringRow, PlacedBlockRow};
+use crate::index::format::{Block, Link, Text, bits};
 use crate::index::shard::{
     GatewayKind, GroupRow, Holder, InterfaceRow, Range32, RouteRow, Shard, SubnetRow, Tenure,
     VpcRow,
@@ -159,7 +159,7 @@ impl Found {
 pub(super) type Timed = (Found, Range32);
 
 /// Where a flow was logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Near {
     pub shard: Option<u16>,
     pub vpc: u32,
@@ -170,6 +170,30 @@ pub(super) struct Near {
     /// Why the index does not help, for the field `metadata`.
     pub trouble: Option<&'static str>,
     how: How,
+}
+
+impl Near {
+    /// The same without its route table: what decides on addresses of the VPC itself.
+    pub fn without_table(self) -> Near {
+        Near {
+            subnet: NONE,
+            ..self
+        }
+    }
+
+    /// The same without VPC and route table: what decides on public addresses.
+    pub fn nowhere(self) -> Near {
+        Near {
+            vpc: NONE,
+            subnet: NONE,
+            ..self
+        }
+    }
+
+    /// Whether it is an interface; a regional NAT gateway is none.
+    pub fn has_interface(&self) -> bool {
+        self.kind != InterfaceKind::RegionalNatGateway
+    }
 }
 
 /// Where a transit gateway leads to.
@@ -351,7 +375,10 @@ impl Resolver {
             subnet: NONE,
             interface: NONE,
             told,
-            kind: interface_kind(None, known.interface_type.as_deref()),
+            kind: interface_kind(
+                known.resource_type.as_deref(),
+                known.interface_type.as_deref(),
+            ),
             trouble: None,
             how: How::UnknownInterface,
         };
@@ -648,6 +675,35 @@ impl Resolver {
         (!route.blackhole).then_some(route)
     }
 
+    /// What of a place decides on what can be reached from there: the VPC and the subnet's route table, which
+    /// stands in for the subnet; not the interface itself.
+    pub fn place_on_ground(&self, near: &Near) -> Near {
+        let shard = near.shard.and_then(|shard| self.shard(shard));
+        let subnet = shard.and_then(|s| s.file().follow::<SubnetRow>(link(near.subnet)));
+        let carries = near.kind == InterfaceKind::TransitGateway;
+        Near {
+            interface: NONE,
+            told: 0,
+            subnet: subnet.map_or(NONE, |subnet| or_none(subnet.table)),
+            kind: match carries {
+                true => near.kind,
+                false => InterfaceKind::Unknown,
+            },
+            ..*near
+        }
+    }
+
+    /// The blocks of the VPC and the routes of the subnet that a flow was logged in.
+    pub fn ground(&self, near: &Near) -> (Vec<Block>, Vec<RouteRow>) {
+        let Some(shard) = near.shard.and_then(|shard| self.shard(shard)) else {
+            return (Vec::new(), Vec::new());
+        };
+        let subnet = shard.file().follow::<SubnetRow>(link(near.subnet));
+        let routes = subnet.map(|subnet| shard.routes(subnet.table).collect());
+        let blocks = shard.vpc_blocks(near.vpc).collect();
+        (blocks, routes.unwrap_or_default())
+    }
+
     fn has_routes(&self, shard: u16, subnet: u32) -> bool {
         let file = self.shard(shard);
         let row = file.and_then(|file| file.file().follow::<SubnetRow>(link(subnet)));
@@ -687,6 +743,11 @@ impl Resolver {
         {
             return found;
         }
+        if near.kind == InterfaceKind::TransitGateway
+            && let Some(found) = self.behind_gateway_of(&vpc, shard, address, time, service)
+        {
+            return found;
+        }
         let mut subnet = near.subnet;
         if !self.has_routes(shard, subnet) {
             return self.by_reach(shard, &vpc, address, time, service);
@@ -700,7 +761,23 @@ impl Resolver {
                 GatewayKind::Peering => return self.peer(id, &vpc, address, time),
                 GatewayKind::Transit => {
                     let beyond = self.transit_from(id, &vpc, address);
-                    return self.beyond(beyond, shard, &vpc, Some(id), address, time, service);
+                    let how = How::TransitGateway;
+                    return self.beyond(beyond, how, shard, &vpc, Some(id), address, time, service);
+                }
+                GatewayKind::CoreNetwork => {
+                    // Routes name it by its ARN, attachments by its id.
+                    let id = id.rsplit('/').next().unwrap_or_default();
+                    let beyond = self.transit_from(id, &vpc, address);
+                    let how = How::CoreNetwork;
+                    return self.beyond(beyond, how, shard, &vpc, Some(id), address, time, service);
+                }
+                // A private NAT gateway goes on by its own subnet's routes.
+                GatewayKind::Nat if !is_public(address) => {
+                    let next = file.gateway(id).and_then(|gateway| gateway.subnet.row());
+                    match next {
+                        Some(next) if next != subnet => subnet = next,
+                        _ => break,
+                    }
                 }
                 GatewayKind::VirtualPrivate => {
                     let hybrid = self.hybrid(id);
@@ -774,6 +851,8 @@ impl Resolver {
             other_end(&directory.peering(id)?, vpc, text)
         });
         match end {
+            // Peering leads to the other VPC only, not through it.
+            Some((vpc, ..)) if !self.vpc_has(&vpc, address) => self.anywhere(address, time, None),
             Some((vpc, account, region)) => self.in_vpc_of(
                 &vpc,
                 account.as_deref(),
@@ -831,6 +910,9 @@ impl Resolver {
         if let Some(found) = self.own_public(address, time, &mut valid) {
             return found;
         }
+        if let Some(vpc) = self.vpc_of_v6(address) {
+            return self.in_vpc_of(&vpc, None, None, address, time, How::PublicAddress);
+        }
         let mut told = Told::default();
         if let Some(geography) = &self.geography {
             let place = geography.lookup(address);
@@ -867,6 +949,20 @@ impl Resolver {
         (Found::unknown(how, place, told), valid)
     }
 
+    /// The one VPC that has an IPv6 address, which means the same everywhere.
+    fn vpc_of_v6(&self, address: IpAddr) -> Option<String> {
+        if address.is_ipv4() {
+            return None;
+        }
+        let directory = self.directory.ready()?;
+        let bits = bits(address);
+        let blocks = directory.file().rows::<PlacedBlockRow>();
+        let mut having = blocks.iter().filter(|row| row.block.contains(bits));
+        let first = directory.file().text(having.next()?.vpc)?;
+        let same = having.all(|row| directory.file().text(row.vpc) == Some(first));
+        same.then(|| first.to_owned())
+    }
+
     /// A public address of an account that is collected.
     fn own_public(&mut self, address: IpAddr, time: u32, valid: &mut Range32) -> Option<Timed> {
         let directory = Arc::clone(self.directory.ready()?);
@@ -896,21 +992,29 @@ impl Resolver {
                 Some(Holder::NotThen(range)) => *valid = valid.and(range),
                 Some(Holder::Nobody) | None => {
                     let holder = text(row.holder);
-                    others = Some(Told {
+                    // A regional NAT gateway has addresses and no interface.
+                    let file = self.shard(shard);
+                    let gateway = holder.and_then(|id| file?.gateway(id));
+                    let vpc = gateway.map_or(NONE, |gateway| or_none(gateway.vpc));
+                    let told = Told {
                         account_id: Some(account.into()),
                         region: Some(region.into()),
-                        resource_type: holder.map(|_| "nat-gateway".into()),
+                        resource_type: holder.map(|_| "regional-nat-gateway".into()),
                         resource_id: holder.map(Into::into),
                         ..Told::default()
-                    });
+                    };
+                    others = Some((shard, vpc, told));
                 }
             }
         }
-        let told = self.tell(others?);
-        Some((
-            Found::unknown(How::PublicAddress, Place::OwnPublic, told),
-            *valid,
-        ))
+        let (shard, vpc, told) = others?;
+        let told = self.tell(told);
+        let found = Found {
+            shard: if vpc == NONE { NO_SHARD } else { shard },
+            vpc,
+            ..Found::unknown(How::PublicAddress, Place::OwnPublic, told)
+        };
+        Some((found, *valid))
     }
 
     /// Where a transit gateway leads to from an attached VPC.
@@ -925,7 +1029,34 @@ impl Resolver {
             .find_map(|attachment| text(attachment.table));
         match table {
             Some(table) => transit(directory, gateway, table, address),
+            None if is_unassociated(directory, gateway, &mut directory.attachments_of(vpc)) => {
+                Beyond::Nowhere
+            }
             None => Beyond::Unknown,
+        }
+    }
+
+    /// Seen from the interface of a transit gateway in a VPC: what the gateway's route table leads to, not the
+    /// subnet's.
+    fn behind_gateway_of(
+        &mut self,
+        vpc: &str,
+        shard: u16,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Option<Timed> {
+        let directory = Arc::clone(self.directory.ready()?);
+        let text = |text: Text| directory.file().text(text);
+        let mut attachments = directory.attachments_of(vpc);
+        let (gateway, table) =
+            attachments.find_map(|row| Some((text(row.gateway)?, text(row.table)?)))?;
+        match transit(&directory, gateway, table, address) {
+            Beyond::Unknown | Beyond::Nowhere => None,
+            beyond => {
+                let how = How::TransitGateway;
+                Some(self.beyond(beyond, how, shard, vpc, None, address, time, service))
+            }
         }
     }
 
@@ -933,23 +1064,12 @@ impl Resolver {
     pub fn through_attachment(
         &mut self,
         attachment: &str,
+        gateway: Option<&str>,
         address: IpAddr,
         time: u32,
         service: Option<&str>,
     ) -> Timed {
-        let beyond = match self.directory.ready() {
-            None => Beyond::Unknown,
-            Some(directory) => {
-                let text = |text: Text| directory.file().text(text);
-                let table = directory
-                    .attachments(attachment)
-                    .find_map(|row| Some((text(row.gateway)?, text(row.table)?)));
-                match table {
-                    Some((gateway, table)) => transit(directory, gateway, table, address),
-                    None => Beyond::Unknown,
-                }
-            }
-        };
+        let beyond = self.walk(attachment, gateway, address);
         match beyond {
             Beyond::Unknown | Beyond::Nowhere => match is_public(address) {
                 true => self.public(None, address, time, service),
@@ -958,14 +1078,76 @@ impl Resolver {
                     (found, Range32::ALWAYS)
                 }
             },
-            beyond => self.beyond(beyond, NO_SHARD, "", None, address, time, service),
+            beyond => {
+                let how = How::TransitGateway;
+                self.beyond(beyond, how, NO_SHARD, "", None, address, time, service)
+            }
         }
+    }
+
+    /// Where a transit gateway leads to from an attachment.
+    fn walk(&self, attachment: &str, gateway: Option<&str>, address: IpAddr) -> Beyond {
+        let Some(directory) = self.directory.ready() else {
+            return Beyond::Unknown;
+        };
+        let text = |text: Text| directory.file().text(text);
+        let here = |row: &AttachmentRow| gateway.is_none() || text(row.gateway) == gateway;
+        let table = directory
+            .attachments(attachment)
+            .filter(here)
+            .find_map(|row| Some((text(row.gateway)?, text(row.table)?)));
+        match (table, gateway) {
+            (Some((gateway, table)), _) => transit(directory, gateway, table, address),
+            (None, Some(gateway)) => {
+                let mut sides = directory.attachments(attachment);
+                match is_unassociated(directory, gateway, &mut sides) {
+                    true => Beyond::Nowhere,
+                    false => Beyond::Unknown,
+                }
+            }
+            (None, None) => Beyond::Unknown,
+        }
+    }
+
+    /// The same, where the routes are known.
+    pub fn known_through(
+        &mut self,
+        attachment: &str,
+        gateway: Option<&str>,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Option<Timed> {
+        match self.walk(attachment, gateway, address) {
+            Beyond::Unknown => None,
+            _ => Some(self.through_attachment(attachment, gateway, address, time, service)),
+        }
+    }
+
+    /// The attachment of the transit gateway's own interface that logs.
+    pub fn attachment_of(&self, near: &Near) -> Option<String> {
+        if near.kind != InterfaceKind::TransitGateway {
+            return None;
+        }
+        let interface = self.interface(near.shard?, near.interface)?;
+        let shard = self.shard(near.shard?)?;
+        let resource = shard.file().follow(interface.resource)?;
+        shard.file().text(resource.id).map(str::to_owned)
+    }
+
+    /// Whether the interface that logs has an address, or ever had it.
+    pub fn is_own(&self, near: &Near, address: IpAddr) -> bool {
+        let shard = near.shard.and_then(|shard| self.shard(shard));
+        shard.is_some_and(|shard| {
+            near.interface != NONE && shard.ever_held(near.vpc, near.interface, address)
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
     fn beyond(
         &mut self,
         beyond: Beyond,
+        how: How,
         shard: u16,
         vpc: &str,
         gateway: Option<&str>,
@@ -973,20 +1155,15 @@ impl Resolver {
         time: u32,
         service: Option<&str>,
     ) -> Timed {
-        let how = How::TransitGateway;
         match beyond {
-            Beyond::Vpc { id, owner } => {
-                let found = self.in_vpc_of(&id, owner.as_deref(), None, address, time, how);
-                let inside = self.directory.ready().is_some_and(|directory| {
-                    let bits = bits(address);
-                    directory.blocks(&id).any(|block| block.contains(bits))
-                });
-                // A VPC that is a way to somewhere else: inspection, or out to the internet.
-                match is_public(address) && !inside {
-                    true => self.public(None, address, time, service),
-                    false => found,
-                }
+            Beyond::Vpc { id, owner } if self.may_have(&id, address) => {
+                self.in_vpc_of(&id, owner.as_deref(), None, address, time, how)
             }
+            // A VPC that is a way to somewhere else: inspection, or out to the internet.
+            Beyond::Vpc { .. } => match is_public(address) {
+                true => self.public(None, address, time, service),
+                false => self.listed(shard, address, How::UnknownAddress),
+            },
             Beyond::OnPremises { hybrid, kind, id } => self.on_premises(hybrid, kind, &id),
             Beyond::Nowhere => match is_public(address) {
                 true => self.public(Some(shard), address, time, service),
@@ -1016,8 +1193,13 @@ impl Resolver {
                 let Some((other, account, region)) = other_end(&peering, vpc, text) else {
                     continue;
                 };
-                let mut blocks = directory.blocks(&other);
-                if blocks.any(|block| block.contains(bits)) {
+                let mut blocks = directory.blocks(&other).peekable();
+                // Whoever does not tell what it has may have the address.
+                if blocks.peek().is_none() {
+                    reach = None;
+                } else if blocks.any(|block| block.contains(bits))
+                    && let Some(reach) = &mut reach
+                {
                     reach.push((other, account, region, How::Peering));
                 }
             }
@@ -1025,38 +1207,97 @@ impl Resolver {
         self.among(reach, shard, address, time, service)
     }
 
-    /// VPCs attached to the transit gateways of a VPC that have an address.
-    fn reach_of_gateways(&self, vpc: &str, gateway: Option<&str>, address: IpAddr) -> Vec<Reached> {
-        let Some(directory) = self.directory.ready() else {
-            return Vec::new();
-        };
+    /// VPCs that have an address and hang at the transit gateways of a VPC, or at those that these are peered
+    /// with. `None` when not all that hangs there is known, or something that is no VPC may have the address.
+    fn reach_of_gateways(
+        &self,
+        vpc: &str,
+        gateway: Option<&str>,
+        address: IpAddr,
+    ) -> Option<Vec<Reached>> {
+        let directory = self.directory.ready()?;
+        let text = |text: Text| directory.file().text(text);
+        // Only its owner sees all that a VPC is connected with.
+        if !directory
+            .vpcs(vpc)
+            .any(|row| text(row.by.account) == text(row.owner))
+        {
+            return None;
+        }
+        let attached = directory.attachments_of(vpc);
+        let mut gateways: Vec<String> = attached
+            .filter_map(|attachment| text(attachment.gateway).map(str::to_owned))
+            .collect();
+        gateways.extend(gateway.map(str::to_owned));
+        self.reach_from(gateways, 0, vpc, address)
+    }
+
+    /// The same from some gateways on, of which those before `place` are not entered.
+    fn reach_from(
+        &self,
+        mut gateways: Vec<String>,
+        mut place: usize,
+        vpc: &str,
+        address: IpAddr,
+    ) -> Option<Vec<Reached>> {
+        let directory = self.directory.ready()?;
         let text = |text: Text| directory.file().text(text);
         let bits = bits(address);
-        let mut gateways: Vec<&str> = directory
-            .attachments_of(vpc)
-            .filter_map(|attachment| text(attachment.gateway))
-            .collect();
-        gateways.extend(gateway);
-        let attached = directory.all_attachments().filter(|attachment| {
-            text(attachment.gateway).is_some_and(|gateway| gateways.contains(&gateway))
-        });
-        let reached = attached.filter_map(|attachment| {
-            let other = text(attachment.resource).filter(|other| *other != vpc)?;
-            let has = directory.blocks(other).any(|block| block.contains(bits));
-            let owner = text(attachment.owner).map(str::to_owned);
-            has.then(|| (other.to_owned(), owner, None, How::TransitGateway))
-        });
-        reached.collect()
+        let mut reached = Vec::new();
+        while let Some(gateway) = gateways.get(place).cloned() {
+            place += 1;
+            let owner = directory.transit_gateway(&gateway)?.owner;
+            let attached = directory.all_attachments();
+            let attached = attached.filter(|side| text(side.gateway) == Some(&gateway));
+            let attached: Vec<_> = attached.collect();
+            // Only its owner sees all that is attached.
+            if !attached
+                .iter()
+                .any(|side| text(side.by.account) == text(owner))
+            {
+                return None;
+            }
+            for side in attached {
+                let other = text(side.resource)?;
+                match text(side.kind)? {
+                    "vpc" if other == vpc => {}
+                    "vpc" => {
+                        let mut blocks = directory.blocks(other).peekable();
+                        blocks.peek()?;
+                        if blocks.any(|block| block.contains(bits)) {
+                            let owner = text(side.owner).map(str::to_owned);
+                            reached.push((other.to_owned(), owner, None, How::TransitGateway));
+                        }
+                    }
+                    "peering" | "tgw-peering" => {
+                        if !gateways.iter().any(|gateway| gateway == other) {
+                            gateways.push(other.to_owned());
+                        }
+                    }
+                    _ => return None,
+                }
+            }
+        }
+        Some(reached)
     }
 
     fn among(
         &mut self,
-        mut reach: Vec<Reached>,
+        reach: Option<Vec<Reached>>,
         shard: u16,
         address: IpAddr,
         time: u32,
         service: Option<&str>,
     ) -> Timed {
+        let Some(mut reach) = reach else {
+            return match is_public(address) {
+                true => self.public(Some(shard), address, time, service),
+                false => {
+                    let found = Found::unknown(How::AmbiguousAddress, Place::Unknown, 0);
+                    (found, Range32::ALWAYS)
+                }
+            };
+        };
         reach.sort_by(|a, b| a.0.cmp(&b.0));
         reach.dedup_by(|a, b| a.0 == b.0);
         match reach.as_slice() {
@@ -1170,6 +1411,16 @@ impl Resolver {
         blocks.peek().is_none() || blocks.any(|block| block.contains(bits))
     }
 
+    /// Whether an address may be of a VPC: where its blocks are not known, public ones of IPv4 are not expected.
+    pub fn may_have(&self, vpc: &str, address: IpAddr) -> bool {
+        let bits = bits(address);
+        let has = |directory: &Arc<Directory>| directory.blocks(vpc).any(|b| b.contains(bits));
+        match is_public(address) && address.is_ipv4() {
+            true => self.directory.ready().is_some_and(has),
+            false => self.vpc_has(vpc, address),
+        }
+    }
+
     /// An address of which no place is known to look from.
     pub fn anywhere(&mut self, address: IpAddr, time: u32, service: Option<&str>) -> Timed {
         match is_public(address) {
@@ -1212,66 +1463,47 @@ impl Resolver {
             }
             "connect" => self.on_premises(Hybrid::Either, "transit-gateway-connect", resource),
             "peering" | "tgw-peering" => {
-                // One of the VPCs at the other gateway, if one only has the address.
-                let reach = self.attached_with(resource, address);
+                // One of the VPCs at the other gateway, and those behind it, if one only has the address.
+                let here = text(side.gateway)?.to_owned();
+                let reach = self.reach_from(vec![here, resource.to_owned()], 1, "", address);
                 self.among(reach, NO_SHARD, address, time, service)
             }
             _ => return None,
         })
     }
 
-    /// VPCs attached to a transit gateway that have an address.
-    fn attached_with(&self, gateway: &str, address: IpAddr) -> Vec<Reached> {
-        let Some(directory) = self.directory.ready() else {
-            return Vec::new();
-        };
-        let text = |text: Text| directory.file().text(text);
-        let bits = bits(address);
-        let attached = directory.all_attachments();
-        let attached = attached
-            .filter(|side| text(side.gateway) == Some(gateway) && text(side.kind) == Some("vpc"));
-        let reached = attached.filter_map(|side| {
-            let vpc = text(side.resource)?;
-            let has = directory.blocks(vpc).any(|block| block.contains(bits));
-            let owner = text(side.owner).map(str::to_owned);
-            has.then(|| (vpc.to_owned(), owner, None, How::TransitGateway))
-        });
-        reached.collect()
-    }
-
     /// Everything that is known of what was found.
-    pub fn side(&self, found: &Found, tag_keys: &[Box<str>]) -> Side {
-        let none = Told::default();
-        let told = self.told(found.told).unwrap_or(&none);
+    pub fn side(&mut self, found: &Found, tag_keys: &[Box<str>]) -> Side {
+        let told = self.told(found.told).cloned().unwrap_or_default();
         let mut side = Side {
             status: found.status,
             how: found.how,
             place: found.place,
             kind: InterfaceKind::Unknown,
-            account_id: told.account_id.clone(),
+            account_id: told.account_id,
             account_name: None,
-            region: told.region.clone(),
-            az_id: told.az_id.clone(),
-            vpc_id: told.vpc_id.clone(),
+            region: told.region,
+            az_id: told.az_id,
+            vpc_id: told.vpc_id,
             vpc_name: None,
-            subnet_id: told.subnet_id.clone(),
+            subnet_id: told.subnet_id,
             subnet_name: None,
-            interface_id: told.interface_id.clone(),
-            interface_type: told.interface_type.clone(),
-            instance_id: told.instance_id.clone(),
+            interface_id: told.interface_id,
+            interface_type: told.interface_type,
+            instance_id: told.instance_id,
             instance_name: None,
-            resource_type: told.resource_type.clone(),
-            resource_id: told.resource_id.clone(),
-            resource_name: told.resource_name.clone(),
-            service: told.service.clone(),
+            resource_type: told.resource_type,
+            resource_id: told.resource_id,
+            resource_name: told.resource_name,
+            service: told.service,
             security_groups: Box::default(),
             tags: Box::default(),
             seen: (found.seen != 0).then_some(found.seen),
-            country: told.country.clone(),
+            country: told.country,
             asn: told.asn,
-            as_org: told.as_org.clone(),
+            as_org: told.as_org,
             logged: None,
-            service_region: told.service_region.clone(),
+            service_region: told.service_region,
         };
         if let Some(shard) = self.shard(found.shard) {
             add_rows(&mut side, shard, found, tag_keys);
@@ -1279,11 +1511,32 @@ impl Resolver {
         if let Some(directory) = self.directory.ready() {
             add_names(&mut side, directory);
         }
+        if side.subnet_name.is_none() {
+            side.subnet_name = self.shared_subnet_name(&side);
+        }
         side.kind = interface_kind(
             side.resource_type.as_deref(),
             side.interface_type.as_deref(),
         );
         side
+    }
+
+    /// The name of a shared subnet: those it is shared with do not see its tags.
+    fn shared_subnet_name(&mut self, side: &Side) -> Option<Box<str>> {
+        let subnet = side.subnet_id.as_deref()?;
+        let (owner, region) = {
+            let directory = self.directory.ready()?;
+            let text = |text: Text| directory.file().text(text).map(str::to_owned);
+            let row = directory.vpcs(side.vpc_id.as_deref()?).next()?;
+            (text(row.owner)?, text(row.by.region)?)
+        };
+        if side.account_id.as_deref() == Some(&*owner) {
+            return None;
+        }
+        let place = self.unit(&owner, &region);
+        let shard = self.shard(place)?;
+        let (_, row) = shard.subnet(subnet)?;
+        shard.file().text(row.name).map(Into::into)
     }
 }
 
@@ -1417,10 +1670,30 @@ fn other_end<'d>(
     }
 }
 
+/// Whether an attachment has no route table, as the owner of the transit gateway tells.
+fn is_unassociated(
+    directory: &Directory,
+    gateway: &str,
+    sides: &mut dyn Iterator<Item = AttachmentRow>,
+) -> bool {
+    let text = |text: Text| directory.file().text(text);
+    let owner = directory
+        .transit_gateway(gateway)
+        .map(|gateway| gateway.owner);
+    let owner = owner.and_then(text);
+    let mut of_gateway = sides
+        .filter(|side| text(side.gateway) == Some(gateway))
+        .peekable();
+    owner.is_some()
+        && of_gateway.peek().is_some()
+        && of_gateway.any(|side| text(side.by.account) == owner && side.table.is_none())
+}
+
 /// Follows the routes of transit gateways from a route table.
 fn transit(directory: &Directory, gateway: &str, table: &str, address: IpAddr) -> Beyond {
     let text = |text: Text| directory.file().text(text);
     let (mut gateway, mut table) = (gateway.to_owned(), table.to_owned());
+    let mut entered: Option<&str> = None;
     for _ in 0..MAX_GATEWAYS {
         let Some(route) = directory.transit_route(&table, address) else {
             let complete = directory.transit_table(&table).is_some_and(|t| t.complete);
@@ -1454,13 +1727,24 @@ fn transit(directory: &Directory, gateway: &str, table: &str, address: IpAddr) -
             Some("direct-connect-gateway") => (Hybrid::DirectConnect, "direct-connect-gateway"),
             Some("connect") => (Hybrid::Either, "transit-gateway-connect"),
             Some("peering" | "tgw-peering") => {
+                // Not back to where it came from.
+                if entered == Some(attachment) {
+                    return Beyond::Nowhere;
+                }
+                entered = Some(attachment);
                 // The other gateway has the same attachment, with a table of its own.
                 let far = directory
                     .attachments(attachment)
                     .find(|far| text(far.gateway).is_some_and(|g| g != gateway));
                 let next = far.and_then(|far| Some((text(far.gateway)?, text(far.table)?)));
                 let Some((next_gateway, next_table)) = next else {
-                    return Beyond::Unknown;
+                    let far = far.and_then(|far| text(far.gateway));
+                    let mut sides = directory.attachments(attachment);
+                    return match far.is_some_and(|far| is_unassociated(directory, far, &mut sides))
+                    {
+                        true => Beyond::Nowhere,
+                        false => Beyond::Unknown,
+                    };
                 };
                 (gateway, table) = (next_gateway.to_owned(), next_table.to_owned());
                 continue;

@@ -60,6 +60,7 @@ hows! {
     PublicAddress = "public-address" Hit "The address is a public or elastic one of an account that is collected";
     Peering = "peering" Hit "In the VPC that the route's peering connection leads to";
     TransitGateway = "transit-gateway" Hit "In the VPC that the transit gateway's route tables lead to";
+    CoreNetwork = "core-network" Hit "In the VPC that the core network's routes lead to";
     DirectConnect = "direct-connect" Hit "On-premises, by Direct Connect";
     Vpn = "vpn" Hit "On-premises, by VPN";
     Hybrid = "vpn-or-direct-connect" Hit "On-premises, by a virtual private gateway that has both, or of which it is not known";

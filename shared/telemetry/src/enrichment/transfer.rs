@@ -182,7 +182,7 @@ pub enum Place {
 }
 
 /// What an interface belongs to, as far as it decides on the class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum InterfaceKind {
     /// An instance, a task, a pod: whoever sends and receives for itself. Or forwards, when a route leads
     /// to it.
@@ -226,7 +226,7 @@ pub struct End<'a> {
 }
 
 /// What tells the next hop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HopSource {
     /// The record: `next-hop-interface-id` and its kin (version 11).
     Record,
@@ -697,8 +697,13 @@ fn at_carrier(s: &Sighting<'_>, via: Via) -> Transfer {
             transfer.confidence = transfer.confidence.and(known);
         }
     }
+    // A NAT gateway is what carries traffic on its inner side; on the outer one it is what the gateway uses.
+    let via = match via {
+        Via::NatGateway if leg.over != via => transfer.via,
+        via => with_peering(via, transfer.scope),
+    };
     Transfer {
-        via: with_peering(via, transfer.scope),
+        via,
         leg,
         ..transfer
     }

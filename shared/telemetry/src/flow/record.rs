@@ -194,7 +194,7 @@ pub enum Action {
 }
 
 /// The side of the interface or gateway a flow was seen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FlowDirection {
     /// Into the interface or the transit gateway.
     Ingress,

@@ -80,6 +80,9 @@ pub fn shard(
     if let Some(previous) = previous {
         tenants.add_vanished(previous, unit.collected, keep);
     }
+    if let Some(before) = before {
+        tenants.part(before);
+    }
     ShardWriter::new(inventory, tenants).write(unit)
 }
 
@@ -232,6 +235,47 @@ impl Tenants {
         self.addresses.values_mut().for_each(has);
         self.delegated.values_mut().for_each(has);
         self.public.values_mut().for_each(has);
+    }
+}
+
+/// Where something changed hands and nobody saw when, it is nobody's in between: who had it before has it until
+/// it was last seen, who has it now since it was first seen. `before` is when AWS was asked before.
+fn part_holders(holders: &mut BTreeMap<String, Tenure>, before: u32) {
+    // What is new is dated, or may have come at any time after AWS was asked before.
+    let is_new = |tenure: &Tenure| tenure.is_present() && tenure.from > before;
+    let is_dated = |tenure: &Tenure| tenure.from > before.saturating_add(1);
+    let news = holders.values().filter(|tenure| is_new(tenure));
+    let since = news.map(|tenure| match is_dated(tenure) {
+        true => tenure.from,
+        false => before.saturating_add(1),
+    });
+    let Some(since) = since.min() else { return };
+    let others = holders
+        .values()
+        .any(|tenure| !is_new(tenure) && tenure.range().to >= since);
+    if !others {
+        return;
+    }
+    for tenure in holders.values_mut() {
+        if !is_new(tenure) {
+            tenure.gone = tenure.gone.min(since.max(tenure.seen.saturating_add(1)));
+        } else if !is_dated(tenure) {
+            tenure.from = tenure.seen;
+        }
+    }
+}
+
+impl Tenants {
+    fn part(&mut self, before: u32) {
+        for holders in self.addresses.values_mut() {
+            part_holders(holders, before);
+        }
+        for holders in self.delegated.values_mut() {
+            part_holders(holders, before);
+        }
+        for holders in self.public.values_mut() {
+            part_holders(holders, before);
+        }
     }
 }
 
@@ -964,9 +1008,14 @@ fn gateway_kind(inventory: &Inventory, kind: TargetKind, id: &str, listed: bool)
     }
 }
 
-/// Makes a unit's part of the directory; see [`super::Directory::merge`].
+/// Makes a unit's part of the directory; see [`super::Directory::merge`]. `shard` is the unit's shard, which
+/// tells the public addresses of interfaces that vanished.
 /// `None` when it would be larger than a file can be.
-pub fn directory_part(inventory: &Inventory, unit: IndexUnit<'_>) -> Option<Bytes> {
+pub fn directory_part(
+    inventory: &Inventory,
+    unit: IndexUnit<'_>,
+    shard: Option<&Shard>,
+) -> Option<Bytes> {
     let mut tables = Tables::default();
     let writer = &mut tables.writer;
     let by = Viewer {
@@ -1007,6 +1056,12 @@ pub fn directory_part(inventory: &Inventory, unit: IndexUnit<'_>) -> Option<Byte
         tables.blocks.extend(blocks);
     }
     let mut public: BTreeMap<u128, Option<&str>> = BTreeMap::new();
+    for row in shard
+        .into_iter()
+        .flat_map(|shard| shard.file().rows::<PublicRow>().iter())
+    {
+        public.insert(row.address, None);
+    }
     for address in &inventory.addresses {
         public.extend(address.public.map(|public| (bits(public), None)));
     }
@@ -1045,6 +1100,7 @@ pub fn directory_part(inventory: &Inventory, unit: IndexUnit<'_>) -> Option<Byte
         });
     }
     transit(inventory, by, &logged, &mut tables);
+    core_networks(inventory, by, &mut tables);
     let writer = &mut tables.writer;
     for firewall in &inventory.firewalls {
         let arn = writer.text(firewall.id.as_str());
@@ -1153,6 +1209,61 @@ fn transit(inventory: &Inventory, by: Viewer, logged: &BTreeSet<&str>, tables: &
                 owner: writer.text(side.resource_owner.as_deref()),
                 table: writer.text(table),
                 subnets: writer.texts(subnets.unwrap_or_default().iter().map(String::as_str)),
+            });
+        }
+    }
+}
+
+/// Core networks are to the directory what transit gateways are: a segment at an edge is a route table.
+fn core_networks(inventory: &Inventory, by: Viewer, tables: &mut Tables) {
+    let writer = &mut tables.writer;
+    for attachment in &inventory.core_network_attachments {
+        let resource = attachment.resource.as_deref().unwrap_or_default();
+        let resource = resource.rsplit('/').next().unwrap_or_default();
+        let kind = match attachment.attachment_type.as_deref() {
+            Some("VPC") => "vpc",
+            Some("SITE_TO_SITE_VPN") => "vpn",
+            Some("DIRECT_CONNECT_GATEWAY") => "direct-connect-gateway",
+            Some("CONNECT") => "connect",
+            _ => "other",
+        };
+        let network = attachment.core_network.as_deref();
+        for edge in &attachment.edges {
+            let table = network
+                .zip(attachment.segment.as_deref())
+                .map(|(network, segment)| format!("{network}/segment/{segment}/{edge}"));
+            tables.attachments.push(AttachmentRow {
+                by,
+                id: writer.text(attachment.id.as_str()),
+                name: writer.text(name(&attachment.tags)),
+                gateway: writer.text(network),
+                kind: writer.text(kind),
+                resource: writer.text(resource),
+                owner: writer.text(attachment.account.as_deref()),
+                table: writer.text(table.as_deref()),
+                subnets: Texts::EMPTY,
+            });
+        }
+    }
+    for table in &inventory.core_network_route_tables {
+        let id = writer.text(table.id.as_str());
+        tables.tables.push(TransitTableRow {
+            by,
+            id,
+            gateway: writer.text(table.core_network.as_deref()),
+            complete: true,
+        });
+        for route in &table.routes {
+            let Some(Destination::Cidr(cidr)) = &route.destination else {
+                continue;
+            };
+            let to = route.via.iter().filter_map(|hop| hop.attachment.as_deref());
+            tables.routes.push(TransitRouteRow {
+                by,
+                table: id,
+                block: Block::from(*cidr),
+                attachments: writer.texts(to),
+                blackhole: route.state.as_deref() == Some("BLACKHOLE"),
             });
         }
     }

@@ -509,6 +509,11 @@ impl File {
         std::str::from_utf8(rest.get(..length)?).ok()
     }
 
+    /// The text of that place: see [`Text::word`].
+    pub fn text_at(&self, word: u32) -> Option<&str> {
+        self.text(Text(word))
+    }
+
     /// The words of a list.
     pub fn words(&self, list: Words) -> impl DoubleEndedIterator<Item = u32> + Clone + '_ {
         let (pool, _) = self.section(WORDS);

@@ -583,6 +583,27 @@ impl Shard {
         held_at(time, held.map(|row| (row.interface, row.tenure)))
     }
 
+    /// Whether an interface has an address of a VPC, or ever had it.
+    pub fn ever_held(&self, vpc: u32, interface: u32, address: IpAddr) -> bool {
+        let bits = bits(address);
+        let rows = self.file.rows::<AddressRow>();
+        let found = rows.equal((vpc, bits), |row| (row.vpc.place(), row.address));
+        let mut held = found.filter_map(|row| rows.get(row));
+        if held.any(|row| row.interface.row() == Some(interface)) {
+            return true;
+        }
+        let rows = self.file.rows::<DelegatedRow>();
+        let end = rows.partition_point(|row| (row.vpc.place(), row.block.base) <= (vpc, bits));
+        let last = end.checked_sub(1).and_then(|row| rows.get(row));
+        let Some(last) = last.filter(|row| row.vpc.row() == Some(vpc) && row.block.contains(bits))
+        else {
+            return false;
+        };
+        let found = rows.equal((vpc, last.block), |row| (row.vpc.place(), row.block));
+        let mut held = found.filter_map(|row| rows.get(row));
+        held.any(|row| row.interface.row() == Some(interface))
+    }
+
     /// Which interface a public address is translated to at a time.
     pub fn public_holder(&self, address: IpAddr, time: u32) -> Holder {
         let rows = self.file.rows::<PublicRow>();

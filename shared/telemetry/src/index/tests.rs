@@ -152,7 +152,7 @@ fn a_part_replaces_its_unit_and_leaves_the_others() {
             region: "us-east-1",
             collected,
         };
-        Directory::open(directory_part(&builder.finish(), unit).unwrap()).unwrap()
+        Directory::open(directory_part(&builder.finish(), unit, None).unwrap()).unwrap()
     };
     let names = |directory: &Directory| -> Vec<String> {
         let units: Vec<_> = directory.units().map(|(account, ..)| account).collect();

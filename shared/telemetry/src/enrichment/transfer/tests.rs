@@ -547,17 +547,17 @@ fn cases() -> Vec<Case> {
         (
             "NAT gateway, to the internet",
             egress(nat, public()).path(8),
-            (Via::NatGateway, Scope::Internet, High),
+            (Via::InternetGateway, Scope::Internet, High),
         ),
         (
             "NAT gateway, from the internet",
             ingress(nat, public()).route(RouteTarget::InternetGateway),
-            (Via::NatGateway, Scope::Internet, Low),
+            (Via::InternetGateway, Scope::Internet, Low),
         ),
         (
             "NAT gateway, from the internet by a route that is not known",
             ingress(nat, public()),
-            (Via::NatGateway, Scope::Internet, Low),
+            (Via::InternetGateway, Scope::Internet, Low),
         ),
         (
             "NAT gateway, to a workload",

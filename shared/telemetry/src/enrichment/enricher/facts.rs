@@ -1,0 +1,335 @@
+//! What is known of a flow beside its sides: device, direction, gateway, class and price of the transfer.
+//!
+//! Facts depend on the classes of the sides, not on the sides: most flows between two subnets have the same.
+
+use std::hash::{Hash, Hasher};
+
+use super::memo::Mixer;
+use super::{Device, Enricher};
+use crate::enrichment::field::{FieldValue, FlowField};
+use crate::enrichment::resolution::Near;
+use crate::enrichment::side::{Side, Status};
+use crate::enrichment::transfer::{
+    self, Hop, HopSource, InterfaceKind, Log, Place, RouteTarget, Sighting, Transfer,
+};
+use crate::flow::record::FlowDirection;
+use crate::index::shard::GatewayKind;
+
+/// What is known of a flow beside its sides; the same for all records that are alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// What logged it.
+    pub device: Option<Box<str>>,
+    /// What that is.
+    pub device_type: Option<&'static str>,
+    /// Its name.
+    pub device_name: Option<Box<str>>,
+    /// The direction as seen from there.
+    pub direction: Option<FlowDirection>,
+    /// The gateway on the way.
+    pub gateway: Option<(GatewayKind, Box<str>)>,
+    /// The class of data transfer.
+    pub transfer: Option<Transfer>,
+    /// What is metered at this place for a GB of 2^30 bytes, USD.
+    pub per_gb: Option<f64>,
+    /// Whether to count it for volume.
+    pub count_volume: Option<bool>,
+    /// Why the index could not be used in full.
+    pub metadata: Option<&'static str>,
+}
+
+impl Facts {
+    pub(super) fn value(&self, field: FlowField) -> Option<FieldValue<'_>> {
+        let text = FieldValue::Text;
+        match field {
+            FlowField::Device => self.device.as_deref().map(text),
+            FlowField::DeviceType => self.device_type.map(text),
+            FlowField::DeviceName => self.device_name.as_deref().map(text),
+            FlowField::Direction => self.direction.map(|direction| {
+                text(match direction {
+                    FlowDirection::Ingress => "ingress",
+                    FlowDirection::Egress => "egress",
+                })
+            }),
+            FlowField::GatewayType => self.gateway.as_ref().map(|(kind, _)| text(kind.label())),
+            FlowField::GatewayId => self.gateway.as_ref().map(|(_, id)| text(id)),
+            FlowField::Via => self.transfer.map(|t| text(t.via.as_str())),
+            FlowField::Scope => self.transfer.map(|t| text(t.scope.as_str())),
+            FlowField::Confidence => self.transfer.map(|t| text(t.confidence.as_str())),
+            FlowField::CountVolume => self.count_volume.map(FieldValue::Boolean),
+            FlowField::Metadata => self.metadata.map(text),
+            FlowField::TransferCostUsd
+            | FlowField::ProtocolName
+            | FlowField::TcpFlagNames
+            | FlowField::RejectBy
+            | FlowField::RejectId
+            | FlowField::RejectRule
+            | FlowField::RejectExplanation => None,
+        }
+    }
+}
+
+/// Facts that are found without a search; a power of two.
+pub(super) const FACT_SLOTS: usize = 1 << 12;
+
+/// What facts depend on. Sides count by their class, since most flows of a subnet are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FactsKey {
+    pub(super) source: u32,
+    pub(super) destination: u32,
+    pub(super) hop: u32,
+    pub(super) hop_by: Option<HopSource>,
+    pub(super) direction: Option<FlowDirection>,
+    pub(super) path: Option<u8>,
+    pub(super) rejected: bool,
+    /// The kind of log, and the number of the gateway's or firewall's name.
+    pub(super) log: (u8, u32),
+    pub(super) shard: u16,
+    pub(super) route: Option<(u32, u32)>,
+    pub(super) own: u32,
+    pub(super) device: u32,
+}
+
+impl FactsKey {
+    /// Where among the slots.
+    #[inline]
+    pub(super) fn slot(&self) -> usize {
+        let mut hash = Mixer::default();
+        self.hash(&mut hash);
+        hash.finish() as usize & (FACT_SLOTS - 1)
+    }
+}
+
+/// What of a side decides on facts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Class {
+    place: Place,
+    kind: InterfaceKind,
+    vpc: Option<Box<str>>,
+    region: Option<Box<str>>,
+    zone: Option<Box<str>>,
+    service: Option<Box<str>>,
+    logged: Option<bool>,
+}
+
+impl Class {
+    pub(super) fn of(side: &Side) -> Class {
+        let end = side.end();
+        Class {
+            place: end.place,
+            kind: end.kind,
+            vpc: end.vpc.map(Into::into),
+            region: end.region.map(Into::into),
+            zone: end.zone.map(Into::into),
+            service: end.service.map(Into::into),
+            logged: side.logged,
+        }
+    }
+
+    pub(super) fn end(&self) -> transfer::End<'_> {
+        transfer::End {
+            place: self.place,
+            kind: self.kind,
+            vpc: self.vpc.as_deref(),
+            region: self.region.as_deref(),
+            zone: self.zone.as_deref(),
+            service: self.service.as_deref(),
+        }
+    }
+}
+
+/// What logged a flow: its id, kind and name.
+pub(super) type DeviceFacts = (
+    Option<Box<str>>,
+    Option<&'static str>,
+    Option<Box<str>>,
+    Option<&'static str>,
+);
+
+impl Enricher {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn find_facts(&mut self, slot: usize, key: FactsKey, near: &Near) -> u32 {
+        let number = match self.fact_numbers.get(&key) {
+            Some(number) => *number,
+            None => {
+                let facts = self.vpc_facts(&key, near);
+                self.keep(key, facts)
+            }
+        };
+        if self.fact_slots.is_empty() {
+            self.fact_slots.resize(FACT_SLOTS, None);
+        }
+        if let Some(slot) = self.fact_slots.get_mut(slot) {
+            *slot = Some((key, number));
+        }
+        number
+    }
+
+    pub(super) fn keep(&mut self, key: FactsKey, facts: Facts) -> u32 {
+        let number = self.kept.facts.len() as u32;
+        self.kept.facts.push(facts);
+        self.fact_numbers.insert(key, number);
+        number
+    }
+
+    pub(super) fn vpc_facts(&self, key: &FactsKey, near: &Near) -> Facts {
+        let shard = near.shard.and_then(|shard| self.resolver.shard(shard));
+        let (kind, gateway) = key.route.unzip();
+        let gateway_id = gateway.and_then(|word| shard?.file().text_at(word));
+        let gateway_kind = kind.map(GatewayKind::of);
+        let gateway_kind = gateway_kind.filter(|kind| *kind != GatewayKind::Local);
+        let here = self.classes.get(key.own).map(Class::end);
+        let mut here = here.unwrap_or_default();
+        if near.kind != InterfaceKind::Unknown {
+            here.kind = near.kind;
+        }
+        let logged_gateway = gateway_id
+            .filter(|_| gateway_kind == Some(GatewayKind::Transit))
+            .and_then(|id| Some(self.resolver.directory()?.is_logged(id)));
+        let ends = (
+            self.classes.get(key.source),
+            self.classes.get(key.destination),
+        );
+        let (mut transfer, mut per_gb, mut counted) = (None, None, None);
+        if let (Some(direction), (Some(source), Some(destination))) = (key.direction, ends) {
+            let hop = self.classes.get(key.hop).zip(key.hop_by);
+            let sighting = Sighting {
+                log: Log::Vpc,
+                direction,
+                rejected: key.rejected,
+                path: key.path,
+                here,
+                source: source.end(),
+                destination: destination.end(),
+                hop: hop.map(|(class, by)| Hop {
+                    end: class.end(),
+                    by,
+                }),
+                route: self.route_target(kind, gateway_id),
+                gateway_logged: logged_gateway.unwrap_or(true),
+            };
+            let class = transfer::classify(&sighting);
+            per_gb = self.options.prices.per_gb(&sighting, &class);
+            transfer = Some(class);
+            let logged = self.classes.get(key.own).and_then(|own| own.logged);
+            counted = Some(count_volume(
+                &sighting,
+                &class,
+                source.logged,
+                logged == Some(true),
+            ));
+        }
+        let device = self.devices.get(key.device).cloned();
+        let (device, device_type, device_name, trouble) = device.unwrap_or_default();
+        Facts {
+            device,
+            device_type,
+            device_name,
+            direction: key.direction,
+            gateway: gateway_kind.zip(gateway_id.map(Into::into)),
+            transfer,
+            per_gb,
+            count_volume: counted,
+            metadata: trouble,
+        }
+    }
+
+    /// What logged a record: its id, kind and name, and why the index does not help with it.
+    pub(super) fn device(&self, own: Option<&Side>, near: &Near) -> DeviceFacts {
+        let told = self.resolver.told(near.told);
+        let vpc = own.and_then(|own| own.vpc_id.as_ref());
+        let subnet = own.and_then(|own| own.subnet_id.as_ref());
+        let interface = told.and_then(|told| told.interface_id.as_ref());
+        let gateway = told.and_then(|told| told.resource_id.as_ref());
+        let stale = own.is_some_and(|own| own.status == Status::Stale);
+        let trouble = near.trouble.or(stale.then_some("stale"));
+        let (id, kind, name) = match self.options.device {
+            Device::Folder => {
+                let folder = Box::from(self.origin.folder.as_str());
+                return (Some(folder), Some("folder"), None, trouble);
+            }
+            Device::Vpc if vpc.is_some() => (vpc, "vpc", own.and_then(|o| o.vpc_name.as_ref())),
+            Device::Subnet if subnet.is_some() => {
+                (subnet, "subnet", own.and_then(|o| o.subnet_name.as_ref()))
+            }
+            // What is asked for is not known; the interface always is.
+            _ if interface.is_some() => {
+                let name = own.and_then(|own| own.resource_name.as_ref());
+                (interface, "interface", name)
+            }
+            _ => (gateway, "nat-gateway", None),
+        };
+        (id.cloned(), id.map(|_| kind), name.cloned(), trouble)
+    }
+
+    pub(super) fn route_target(&self, kind: Option<u32>, gateway: Option<&str>) -> RouteTarget {
+        let Some(kind) = kind else {
+            return RouteTarget::Unknown;
+        };
+        match GatewayKind::of(kind) {
+            GatewayKind::Local => RouteTarget::Local,
+            GatewayKind::Internet => RouteTarget::InternetGateway,
+            GatewayKind::EgressOnly => RouteTarget::EgressOnly,
+            GatewayKind::Nat => RouteTarget::NatGateway,
+            GatewayKind::VirtualPrivate => {
+                let hybrid = gateway.map(|id| self.resolver.hybrid(id));
+                RouteTarget::VirtualPrivateGateway(hybrid.unwrap_or_default())
+            }
+            GatewayKind::Transit => RouteTarget::TransitGateway,
+            GatewayKind::Peering => RouteTarget::Peering,
+            GatewayKind::GatewayEndpoint => RouteTarget::GatewayEndpoint,
+            GatewayKind::LoadBalancerEndpoint => RouteTarget::GatewayLoadBalancerEndpoint,
+            GatewayKind::Firewall => RouteTarget::FirewallEndpoint,
+            GatewayKind::Interface => RouteTarget::Interface,
+            GatewayKind::CoreNetwork => RouteTarget::CoreNetwork,
+            GatewayKind::Carrier => RouteTarget::CarrierGateway,
+            GatewayKind::LocalGateway => RouteTarget::LocalGateway,
+            GatewayKind::InterfaceEndpoint | GatewayKind::Other => RouteTarget::Unknown,
+        }
+    }
+}
+
+/// Whether a record of a VPC flow log is the first sighting of its packets, and so the one to count.
+///
+/// A stream between two logged interfaces appears at both, and once more at each interface in between: it
+/// counts where it is sent, or else where it is first seen ("Double counting" in the documentation).
+fn count_volume(
+    sighting: &Sighting<'_>,
+    class: &Transfer,
+    sender_logged: Option<bool>,
+    vpc_logged: bool,
+) -> bool {
+    let here = sighting.here.kind;
+    match sighting.direction {
+        FlowDirection::Egress if !is_carrier(here) => true,
+        // What a transit gateway brings in was not seen in this VPC before.
+        FlowDirection::Egress if here == InterfaceKind::TransitGateway => {
+            sender_logged != Some(true)
+        }
+        FlowDirection::Egress => false,
+        FlowDirection::Ingress => {
+            let carried = matches!(
+                class.leg.over,
+                transfer::Via::NatGateway
+                    | transfer::Via::TransitGateway
+                    | transfer::Via::GatewayLoadBalancerEndpoint
+                    | transfer::Via::NetworkFirewall
+            );
+            // The carrier's own interface, in the same VPC, saw it before.
+            let seen = carried && vpc_logged && !is_carrier(here);
+            sender_logged != Some(true) && !seen
+        }
+    }
+}
+
+fn is_carrier(kind: InterfaceKind) -> bool {
+    matches!(
+        kind,
+        InterfaceKind::NatGateway
+            | InterfaceKind::RegionalNatGateway
+            | InterfaceKind::TransitGateway
+            | InterfaceKind::GatewayLoadBalancerEndpoint
+            | InterfaceKind::FirewallEndpoint
+    )
+}

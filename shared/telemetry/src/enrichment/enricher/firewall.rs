@@ -1,0 +1,227 @@
+//! Entries of Network Firewall logs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::facts::{Facts, FactsKey};
+use super::{Device, Enricher, Enrichment, MAX_KEPT, Resolved, nothing};
+use crate::enrichment::field::FlowField;
+use crate::enrichment::protocol::{keyword, tcp_flag_names};
+use crate::enrichment::resolution::{NONE, Near, Resolver};
+use crate::enrichment::side::How;
+use crate::enrichment::transfer::{self, InterfaceKind, Log, RouteTarget, Sighting};
+use crate::firewall::{FirewallLogType, FirewallRecord};
+use crate::flow::record::FlowDirection;
+use crate::index::format::{Link, Text};
+use crate::index::shard::{GatewayKind, Range32, SubnetRow, VpcRow};
+
+/// Where a firewall stands, and the endpoint on the way.
+enum FirewallPlace {
+    At(Near, Option<Box<str>>),
+    Attached(String, Option<Box<str>>),
+}
+
+impl Enricher {
+    /// An entry of a Network Firewall log.
+    pub(super) fn firewall(&mut self, entry: &FirewallRecord) -> Enrichment<'_> {
+        if self.kept.sides.len().max(self.kept.facts.len()) > MAX_KEPT {
+            self.forget();
+        }
+        let resolved = self.firewall_resolved(entry);
+        let cost = self.cost(&resolved, entry.bytes());
+        let fields = &self.options.fields;
+        let protocol = entry.event(&["proto"]).and_then(|proto| proto.as_str());
+        let flags = entry.tcp_flags();
+        Enrichment {
+            fields,
+            generation: self.generation,
+            source: resolved.source,
+            destination: resolved.destination,
+            facts: resolved.facts,
+            cost,
+            protocol_name: match fields.has_flow(FlowField::ProtocolName) {
+                true => protocol.and_then(keyword),
+                false => None,
+            },
+            tcp_flag_names: match fields.has_flow(FlowField::TcpFlagNames) {
+                true => flags.map(tcp_flag_names),
+                false => None,
+            },
+            rejection: None,
+            enricher: &self.kept,
+        }
+    }
+
+    fn firewall_resolved(&mut self, entry: &FirewallRecord) -> Resolved {
+        let time = u32::try_from(entry.event_timestamp()).unwrap_or_default();
+        let place = self.firewall_place(entry);
+        let (sender, receiver) = match &place {
+            FirewallPlace::At(near, _) => {
+                let near = *near;
+                let mut end = |address: Option<IpAddr>| match address {
+                    Some(address) => self.resolver.far(&near, address, time, None),
+                    None => (nothing(How::NoAddress), Range32::ALWAYS),
+                };
+                (end(entry.src_ip()), end(entry.dest_ip()))
+            }
+            FirewallPlace::Attached(attachment, _) => {
+                let attachment = attachment.clone();
+                let mut end = |address: Option<IpAddr>| match address {
+                    Some(address) => {
+                        self.resolver
+                            .through_attachment(&attachment, None, address, time, None)
+                    }
+                    None => (nothing(How::NoAddress), Range32::ALWAYS),
+                };
+                (end(entry.src_ip()), end(entry.dest_ip()))
+            }
+        };
+        let (source, destination) = (self.number(sender.0), self.number(receiver.0));
+        let (near, endpoint) = match place {
+            FirewallPlace::At(near, endpoint) => (near, endpoint),
+            FirewallPlace::Attached(_, endpoint) => {
+                (self.resolver.nowhere(How::UnknownVpc), endpoint)
+            }
+        };
+        let name = entry.firewall_name();
+        let flow = entry.log_type() == FirewallLogType::Flow;
+        let key = FactsKey {
+            source,
+            destination,
+            hop: NONE,
+            hop_by: None,
+            direction: None,
+            path: None,
+            rejected: flow,
+            log: (2, self.names.number(name.into())),
+            shard: near.shard.unwrap_or(u16::MAX),
+            route: Some((near.vpc, near.subnet)),
+            own: NONE,
+            device: NONE,
+        };
+        let facts = match self.fact_numbers.get(&key) {
+            Some(number) => *number,
+            None => {
+                let facts = self.firewall_facts(&key, name, &near, endpoint, flow);
+                self.keep(key, facts)
+            }
+        };
+        Resolved {
+            source,
+            destination,
+            facts,
+            near,
+            far: receiver.0,
+            rejected: false,
+        }
+    }
+
+    fn firewall_facts(
+        &self,
+        key: &FactsKey,
+        name: &str,
+        near: &Near,
+        endpoint: Option<Box<str>>,
+        flow: bool,
+    ) -> Facts {
+        let shard = near.shard.and_then(|shard| self.resolver.shard(shard));
+        let region = shard.and_then(|shard| shard.file().text(shard.unit()?.region));
+        let (mut transfer, mut per_gb, mut counted) = (None, None, None);
+        if let (Some(source), Some(destination)) =
+            (self.side(key.source), self.side(key.destination))
+        {
+            let sighting = Sighting {
+                log: Log::Firewall,
+                direction: FlowDirection::Ingress,
+                rejected: false,
+                path: None,
+                here: transfer::End {
+                    kind: InterfaceKind::FirewallEndpoint,
+                    region,
+                    ..transfer::End::default()
+                },
+                source: source.end(),
+                destination: destination.end(),
+                hop: None,
+                route: RouteTarget::Unknown,
+                gateway_logged: true,
+            };
+            let class = transfer::classify(&sighting);
+            per_gb = self.options.prices.per_gb(&sighting, &class);
+            transfer = Some(class);
+            let unseen = [source, destination]
+                .iter()
+                .all(|side| side.logged != Some(true));
+            counted = flow.then_some(unseen);
+        }
+        let subnet = shard.and_then(|shard| {
+            let row: SubnetRow = shard.file().follow(Link::to(near.subnet))?;
+            shard.file().text(row.id)
+        });
+        let vpc = shard.and_then(|shard| {
+            let row: VpcRow = shard.file().follow(Link::to(near.vpc))?;
+            shard.file().text(row.id)
+        });
+        let (device, device_type) = match self.options.device {
+            Device::Folder => (Some(self.origin.folder.as_str()), "folder"),
+            Device::Vpc if vpc.is_some() => (vpc, "vpc"),
+            Device::Subnet if subnet.is_some() => (subnet, "subnet"),
+            _ => (Some(name), "firewall"),
+        };
+        Facts {
+            device: device.map(Into::into),
+            device_type: Some(device_type),
+            device_name: Some(name.into()),
+            direction: None,
+            gateway: endpoint.map(|id| (GatewayKind::Firewall, id)),
+            transfer,
+            per_gb,
+            count_volume: counted,
+            metadata: near.trouble,
+        }
+    }
+
+    /// Where a firewall stands: by its name, in the account and region that the log's key tells where several
+    /// have it; and its endpoint in the entry's zone.
+    fn firewall_place(&mut self, entry: &FirewallRecord) -> FirewallPlace {
+        let unknown = |resolver: &Resolver| {
+            let how = match resolver.directory() {
+                Some(_) => How::UnknownVpc,
+                None => How::NoIndex,
+            };
+            FirewallPlace::At(resolver.nowhere(how), None)
+        };
+        let Some(directory) = self.resolver.directory().map(Arc::clone) else {
+            return unknown(&self.resolver);
+        };
+        let text = |text: Text| directory.file().text(text);
+        let mut firewalls: Vec<_> = directory.firewalls(entry.firewall_name()).collect();
+        let hint = &self.origin;
+        if let Some(account) = hint.account.as_deref() {
+            firewalls.retain(|row| text(row.owner) == Some(account));
+        }
+        if let Some(region) = hint.region.as_deref() {
+            firewalls.retain(|row| text(row.by.region) == Some(region));
+        }
+        firewalls.dedup_by(|a, b| text(a.arn) == text(b.arn));
+        let [firewall] = firewalls.as_slice() else {
+            return unknown(&self.resolver);
+        };
+        let arn = text(firewall.arn).unwrap_or_default();
+        let zone = entry.availability_zone();
+        let endpoint = directory
+            .firewall_endpoints(arn)
+            .find(|row| text(row.zone) == zone);
+        let id = endpoint.and_then(|row| text(row.endpoint)).map(Into::into);
+        if let Some(attachment) = text(firewall.attachment) {
+            return FirewallPlace::Attached(attachment.to_owned(), id);
+        }
+        let (account, region) = (text(firewall.by.account), text(firewall.by.region));
+        let (Some(account), Some(region), Some(vpc)) = (account, region, text(firewall.vpc)) else {
+            return unknown(&self.resolver);
+        };
+        let subnet = endpoint.and_then(|row| text(row.subnet));
+        let near = self.resolver.place(account, region, vpc, subnet);
+        FirewallPlace::At(near, id)
+    }
+}
