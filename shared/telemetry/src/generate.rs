@@ -9,6 +9,7 @@
 //! addresses are from the ranges set aside for documentation and benchmarks.
 
 mod alert;
+mod answers;
 mod estate;
 mod far;
 mod interface;
@@ -21,6 +22,7 @@ mod traffic;
 mod transit_gateway;
 mod vpc;
 
+pub use answers::{ANSWERS_PATH, answers};
 use estate::World;
 use netflow::Netflow;
 use random::Random;

@@ -12,7 +12,10 @@ pub(super) const SITES: u32 = VPCS * ZONES + 2;
 const SITE_VPN: u32 = VPCS * ZONES;
 const SITE_DIRECT_CONNECT: u32 = SITE_VPN + 1;
 
-const ATTACHMENT_IDS: [&str; 5] = [
+/// The transit gateway of every generated row.
+pub(super) const GATEWAY_ID: &str = "tgw-0abc12345def67890";
+
+pub(super) const ATTACHMENT_IDS: [&str; 5] = [
     "tgw-attach-0a1b2c3d4e5f61001",
     "tgw-attach-0b2c3d4e5f6071002",
     "tgw-attach-0c3d4e5f607181003",
@@ -65,7 +68,9 @@ impl Generator {
             if let Some((status, kind)) = status {
                 let start = self.window;
                 let attachment = pick(&ATTACHMENT_IDS, self.random.below(5), "-");
-                out.extend_from_slice(b"6 TransitGateway 123456789012 tgw-0abc12345def67890 ");
+                out.extend_from_slice(
+                    format!("6 TransitGateway {ACCOUNT} {GATEWAY_ID} ").as_bytes(),
+                );
                 out.extend_from_slice(attachment.as_bytes());
                 out.extend_from_slice(b" - - - - - - - - - - - - - - - - - - ");
                 integer(out, start);
@@ -241,6 +246,16 @@ impl Generator {
     }
 }
 
+/// The subnet that the transit gateway has at a site.
+pub(super) fn site_subnet_id(site: u32) -> String {
+    format!("subnet-0{:016x}", mix(0x8_0000 + u64::from(site)))
+}
+
+/// The interface that the transit gateway has at a site.
+pub(super) fn site_interface_id(site: u32) -> String {
+    format!("eni-0{:016x}", mix(0x9_0000 + u64::from(site)))
+}
+
 /// The start of a Transit Gateway row, up to the source address.
 pub(super) fn transit_head(source: u32, destination: u32, at_destination: bool) -> Box<[u8]> {
     struct Site {
@@ -266,8 +281,8 @@ pub(super) fn transit_head(source: u32, destination: u32, at_destination: bool) 
             attachment: pick(&ATTACHMENT_IDS, number / ZONES, "-"),
             account: ACCOUNT,
             vpc: pick(&VPC_IDS, number / ZONES, "-"),
-            subnet: format!("subnet-0{:016x}", mix(0x8_0000 + u64::from(number))),
-            interface: format!("eni-0{:016x}", mix(0x9_0000 + u64::from(number))),
+            subnet: site_subnet_id(number),
+            interface: site_interface_id(number),
             zone: pick(&ZONE_IDS, number % ZONES, "-"),
         }
     };
@@ -278,7 +293,7 @@ pub(super) fn transit_head(source: u32, destination: u32, at_destination: bool) 
         (from.attachment, to.attachment)
     };
     boxed(format!(
-        "6 TransitGateway {ACCOUNT} tgw-0abc12345def67890 {here} {} {} {} {} {} {} {} {} {} {} \
+        "6 TransitGateway {ACCOUNT} {GATEWAY_ID} {here} {} {} {} {} {} {} {} {} {} {} \
          {there} ",
         from.account,
         to.account,
