@@ -8,13 +8,17 @@
 use std::path::Path;
 use std::time::Duration;
 
+use delivery::store::{Condition, Fetched, Store};
 use e2e::binaries::{Function, cloud_export, metadata_collector};
 use e2e::programs::{ReplayServer, report, tools};
-use e2e::s3_server::S3Server;
+use e2e::s3_server::{Call, Fault, S3Server};
+use invocation::Budget;
 use jiff::Timestamp;
+use metadata_collector::index::{write_directory, write_unit};
 use metadata_collector::store::{SnapshotStore, StoreError, current_key};
 use serde_json::{Value, json};
 use telemetry::describe::catalogue::CATALOGUE;
+use telemetry::index::{DIRECTORY_KEY, Directory};
 use telemetry::snapshot::{Snapshot, Unit};
 
 fn run(tools: &Path, program: &str) -> Value {
@@ -200,4 +204,77 @@ async fn a_snapshot_in_a_bucket_replaces_only_the_one_it_was_made_from() {
         let document = store.document(&keys[0]).await.unwrap().unwrap();
         assert_eq!(document["Collection"]["Account"], "111111111111");
     }
+}
+
+fn bucket(server: &S3Server) -> Store {
+    let url = "s3://metadata/network".parse().unwrap();
+    Store::on(&url, &server.client_config()).unwrap()
+}
+
+#[tokio::test]
+async fn an_object_that_is_known_is_not_transferred_again() {
+    let server = S3Server::empty(&["metadata"]).await;
+    let store = bucket(&server);
+    assert_eq!(store.get("index/a", None).await, Ok(Fetched::Missing));
+    assert_eq!(
+        store.get("index/a", Some("\"0\"")).await,
+        Ok(Fetched::Missing)
+    );
+    let put = |text: &'static str| store.put("index/a", text.into(), Condition::None, "text/plain");
+    put("first").await.unwrap();
+    let Ok(Fetched::Object { bytes, revision }) = store.get("index/a", None).await else {
+        panic!("the object is not there");
+    };
+    assert_eq!(bytes, "first");
+    let known = revision.as_deref();
+    assert_eq!(store.get("index/a", known).await, Ok(Fetched::Unchanged));
+    put("other").await.unwrap();
+    let again = store.get("index/a", known).await.unwrap();
+    assert!(matches!(again, Fetched::Object { .. }), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_directory_that_another_run_wrote_in_the_meantime_is_merged_anew() {
+    let server = S3Server::empty(&["metadata"]).await;
+    let store = bucket(&server);
+    let part = async |account: &str| {
+        let unit = Unit {
+            account: account.into(),
+            ..snapshot(0).unit
+        };
+        let taken = Snapshot {
+            unit,
+            ..snapshot(0)
+        };
+        let (part, written) = write_unit(&store, &taken, Duration::from_secs(60)).await;
+        written.unwrap();
+        part.unwrap()
+    };
+    let replaced = Fault::Error(
+        s3s::S3ErrorCode::PreconditionFailed,
+        "At least one of the pre-conditions you specified did not hold",
+    );
+    for (account, times) in [("111111111111", 0), ("222222222222", 3)] {
+        let part = part(account).await;
+        server.fault(Call::Put, DIRECTORY_KEY, replaced.clone(), times);
+        let written = write_directory(&store, &[part], &Budget::UNLIMITED).await;
+        assert_eq!(written, Ok(()));
+    }
+    assert_eq!(server.count(Call::Put, DIRECTORY_KEY), 1 + 4);
+    assert_eq!(server.count(Call::Get, DIRECTORY_KEY), 1 + 4);
+    let Ok(Fetched::Object { bytes, .. }) = store.get(DIRECTORY_KEY, None).await else {
+        panic!("there is no directory");
+    };
+    assert_eq!(Directory::open(bytes).unwrap().units().count(), 2);
+    // No time for a second attempt.
+    let part = part("333333333333").await;
+    server.fault(Call::Put, DIRECTORY_KEY, replaced, 1);
+    let budget = Budget::new(Duration::ZERO, Duration::ZERO);
+    let error = write_directory(&store, &[part], &budget).await.unwrap_err();
+    assert!(error.contains("another run replaced"), "{error}");
+    // A shard is replaced by its next one only.
+    assert_eq!(
+        server.count(Call::Put, "index/111111111111/us-east-1.idx"),
+        1
+    );
 }

@@ -383,13 +383,15 @@ class Deployment:
         return lines
 
     def metadata(self):
-        """The objects of the metadata bucket by key: JSON documents and, of changes, lists of records."""
+        """The objects of the metadata bucket by key: JSON documents, of changes lists of records, of the index bytes."""
         objects = {}
         for page in self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.metadata_bucket):
             for item in page.get("Contents", []):
                 body = self.aws.s3.get_object(Bucket=self.metadata_bucket, Key=item["Key"])["Body"].read()
                 if item["Key"].endswith(".json.gz"):
                     objects[item["Key"]] = json.loads(gzip.decompress(body))
+                elif item["Key"].startswith("index/"):
+                    objects[item["Key"]] = body
                 else:
                     objects[item["Key"]] = [json.loads(line) for line in body.splitlines()]
         return objects
@@ -575,7 +577,10 @@ def collect(deployment, event):
         whose = {name: snapshot["Collection"][name] for name in ("Account", "Region")}
         if whose != {"Account": ACCOUNT, "Region": region}:
             raise Failure(f"{current_key(region)} says that it is of {whose}")
-    others = [key for key in objects if not key.startswith(("current/", "history/"))]
+    index = {key for key in objects if key.startswith("index/")}
+    if index != {f"index/{ACCOUNT}/{REGION}.idx", "index/directory.idx"}:
+        raise Failure(f"the index is not that of {REGION}: {sorted(index)}")
+    others = [key for key in objects if not key.startswith(("current/", "history/", "index/"))]
     if others:
         raise Failure(f"the first run told of changes: {others}")
     expect_vpcs(deployment, objects)

@@ -312,7 +312,13 @@ impl S3 for Layer {
         let name = store.known(bucket, key).ok_or_else(missing)?;
         let path = store.root.join(&request.input.bucket).join(&name);
         request.input.key = name;
+        let known = request.input.if_none_match.take();
         let mut response = store.files.get_object(request).await?;
+        // Which `s3s-fs` does not look at.
+        let known = known.as_ref().and_then(|known| known.as_etag());
+        if known.is_some() && known == response.output.e_tag.as_ref() {
+            return Err(S3Error::new(S3ErrorCode::NotModified));
+        }
         if let Some(fault) = body {
             let mut half = Vec::new();
             let file = std::fs::File::open(&path).unwrap();

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use telemetry::FailureClass;
 use telemetry::change::changes;
 use telemetry::describe::state::CallFailure;
+use telemetry::index::Directory;
 use telemetry::snapshot::{GLOBAL, Snapshot, Unit};
 use telemetry::target::Hop;
 use tokio::sync::Semaphore;
@@ -21,9 +22,10 @@ use crate::aws_cloud::AwsCloud;
 use crate::cloud::{Cloud, Lanes};
 use crate::config::Config;
 use crate::feed;
+use crate::index::{write_directory, write_unit};
 use crate::job::{Job, Part};
 use crate::queue::Queue;
-use crate::report::{Reported, Summary, UnitReport, UnitState};
+use crate::report::{Indexed, Reported, Summary, UnitReport, UnitState};
 use crate::sessions::{ChainFailure, Sessions};
 use crate::store::{SnapshotStore, StoreError};
 use crate::unit::{Order, gather};
@@ -90,6 +92,8 @@ struct Run<'r> {
     left: Mutex<Vec<Job>>,
     /// Why snapshots could not be kept or their changes not be told, a reason for each unit.
     unkept: Mutex<Vec<FailureClass>>,
+    /// What each unit adds to the index's directory.
+    parts: Mutex<Vec<Directory>>,
 }
 
 impl<C: Cloud> Collector<C> {
@@ -183,6 +187,7 @@ impl<C: Cloud> Collector<C> {
             summary: Mutex::default(),
             left: Mutex::default(),
             unkept: Mutex::default(),
+            parts: Mutex::default(),
         };
         stream::iter(jobs)
             .for_each_concurrent(self.config.units_at_once, |job| {
@@ -201,6 +206,30 @@ impl<C: Cloud> Collector<C> {
             .unkept
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        let parts = run
+            .parts
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let ended = self.end(left, &unkept, &mut summary).await;
+        if !parts.is_empty()
+            && let Err(index_error) = write_directory(&self.store.objects(), &parts, budget).await
+        {
+            summary.index_errors += 1;
+            tracing::warn!(
+                index_error,
+                "the directory of the index is as it was before; the next run writes it"
+            );
+        }
+        ended.map(|()| summary)
+    }
+
+    /// Hands on what there was no time for, and says what failed.
+    async fn end(
+        &self,
+        left: Vec<Job>,
+        unkept: &[FailureClass],
+        summary: &mut Summary,
+    ) -> Result<(), RunError> {
         let (left, endless): (Vec<Job>, Vec<Job>) = left
             .into_iter()
             .partition(|job| job.handed_on <= MAX_HANDED_ON);
@@ -228,7 +257,7 @@ impl<C: Cloud> Collector<C> {
             });
         }
         let class = match unkept.first() {
-            None => return Ok(summary),
+            None => return Ok(()),
             Some(_) if unkept.contains(&FailureClass::Retry) => FailureClass::Retry,
             Some(class) => *class,
         };
@@ -339,6 +368,10 @@ impl<C: Cloud> Collector<C> {
         });
         let reported: Vec<Reported> = gathered.collected.iter().map(Reported::from).collect();
         let kept = self.keep(&order.unit, started, gathered.collected).await;
+        let indexed = match &kept {
+            Ok(Some((snapshot, _))) => self.index(run, snapshot).await,
+            _ => Ok(Indexed::default()),
+        };
         let mut report = UnitReport::of(
             order.unit,
             &reported,
@@ -360,8 +393,26 @@ impl<C: Cloud> Collector<C> {
                     .push(class);
             }
         }
+        match indexed {
+            Ok(indexed) => report.indexed = indexed,
+            Err(error) => report.index_error = Some(error),
+        }
         run.done(&report);
         left
+    }
+
+    /// Writes a unit's shard, and keeps its part of the directory for the end of the run. Returns what was
+    /// written, or why nothing was.
+    async fn index(&self, run: &Run<'_>, snapshot: &Snapshot) -> Result<Indexed, String> {
+        let Some(keep) = self.config.index_keep else {
+            return Ok(Indexed::default());
+        };
+        let (part, written) = write_unit(&self.store.objects(), snapshot, keep).await;
+        run.parts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(part);
+        written
     }
 
     /// Merges what was collected into the unit's snapshot, tells the changes, and writes it: in this

@@ -137,6 +137,22 @@ pub const DEADLINE_RESERVE_MS: Variable = Variable {
     meaning: "Milliseconds before the invocation's deadline at which asking ends, what was answered is written, and the rest is handed on",
 };
 
+/// Whether the index is written.
+pub const INDEX: Variable = Variable {
+    name: "CLOUD_EXPORT_INDEX",
+    default: Some("true"),
+    example: "false",
+    meaning: "Whether to write the index that flows are enriched from, below `index/` beside the snapshots: `true` or `false`",
+};
+
+/// How long the index remembers.
+pub const INDEX_KEEP_HOURS: Variable = Variable {
+    name: "CLOUD_EXPORT_INDEX_KEEP_HOURS",
+    default: Some("72"),
+    example: "24",
+    meaning: "Hours that interfaces which vanished stay in the index, from 0 to 8760: at least as long as logs may be late",
+};
+
 /// The namespace of metrics.
 pub const METRICS_NAMESPACE: Variable = Variable {
     name: "CLOUD_EXPORT_METRICS_NAMESPACE",
@@ -181,6 +197,8 @@ pub const VARIABLES: &[Variable] = &[
     FAN_OUT_QUEUE,
     FAN_OUT_ABOVE,
     DEADLINE_RESERVE_MS,
+    INDEX,
+    INDEX_KEEP_HOURS,
     METRICS_NAMESPACE,
 ];
 
@@ -231,6 +249,8 @@ pub struct Config {
     pub fan_out_above: usize,
     /// Time kept for writing, handing on and answering.
     pub deadline_reserve: Duration,
+    /// How long interfaces that vanished stay in the index; `None` when no index is written.
+    pub index_keep: Option<Duration>,
     /// Namespace of the function's metrics.
     pub metrics_namespace: String,
 }
@@ -268,8 +288,18 @@ impl Config {
             deadline_reserve: Duration::from_millis(
                 DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?,
             ),
+            index_keep: index_keep(lookup)?,
             metrics_namespace: METRICS_NAMESPACE.value(lookup)?.trim().to_owned(),
         })
+    }
+}
+
+fn index_keep(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<Duration>, SettingError> {
+    let hours = INDEX_KEEP_HOURS.number(lookup, 0..=8760)?;
+    match INDEX.value(lookup)?.trim() {
+        "true" => Ok(Some(Duration::from_secs(hours * 3600))),
+        "false" => Ok(None),
+        other => Err(INDEX.error(format!("{other:?} is neither true nor false"))),
     }
 }
 
@@ -376,6 +406,7 @@ mod tests {
     fn defaults_are_those_of_the_table_and_examples_are_valid() {
         let plain = config(&[PLACE]).unwrap();
         assert_eq!((plain.units_at_once, plain.fan_out_above), (16, 4));
+        assert_eq!(plain.index_keep, Some(Duration::from_secs(259_200)));
         let Estate::Accounts(reach) = plain.estate else {
             panic!("{:?}", plain.estate);
         };
@@ -392,6 +423,12 @@ mod tests {
             }
             config(&values).unwrap();
         }
+    }
+
+    #[test]
+    fn without_an_index_nothing_is_kept_in_it() {
+        let config = config(&[PLACE, (INDEX.name, "false")]).unwrap();
+        assert_eq!(config.index_keep, None);
     }
 
     #[test]
@@ -448,6 +485,10 @@ mod tests {
             (
                 vec![("CLOUD_EXPORT_UNITS_AT_ONCE", "300")],
                 "CLOUD_EXPORT_UNITS_AT_ONCE: 300 is not between 0 and 256",
+            ),
+            (
+                vec![("CLOUD_EXPORT_INDEX", "yes")],
+                "CLOUD_EXPORT_INDEX: \"yes\" is neither true nor false",
             ),
         ] {
             let mut all = values.clone();

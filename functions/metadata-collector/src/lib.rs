@@ -4,8 +4,8 @@
 //! ```text
 //! job ─▶ collector ─▶ plan ─▶ sessions (role chains) ─▶ unit (account, region) ─▶ snapshot ─▶ store
 //!            │                                            │    ▲                     │
-//!            └─▶ queue (what is handed on)                ▼    │                     └─▶ feed ─▶ destinations
-//!                                  cloud: aws_cloud (at its pace) or recorded_cloud
+//!            └─▶ queue (what is handed on)                ▼    │                     ├─▶ feed ─▶ destinations
+//!                                  cloud: aws_cloud (at its pace) or recorded_cloud  └─▶ index (shards, directory)
 //! ```
 //!
 //! What is asked and how answers are read is data of the [`telemetry::describe`] module; here is who
@@ -17,6 +17,7 @@ pub mod cloud;
 pub mod collector;
 pub mod config;
 mod feed;
+pub mod index;
 pub mod job;
 pub mod pace;
 mod plan;

@@ -51,6 +51,15 @@ impl UnitState {
     }
 }
 
+/// What was written of a unit to the index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Indexed {
+    /// Bytes of its shard.
+    pub bytes: usize,
+    /// Interfaces in it, those that vanished included.
+    pub interfaces: usize,
+}
+
 /// What collecting a unit gave.
 #[derive(Debug, Clone)]
 pub struct UnitReport {
@@ -72,6 +81,10 @@ pub struct UnitReport {
     pub chain_failure: Option<ChainFailure>,
     /// Why the snapshot could not be kept, when that is so.
     pub error: Option<String>,
+    /// What was written to the index; nothing where no shard was.
+    pub indexed: Indexed,
+    /// Why the index has nothing newer of the unit, when that is so.
+    pub index_error: Option<String>,
     /// How long it took.
     pub duration: Duration,
 }
@@ -117,6 +130,8 @@ impl UnitReport {
                 .collect(),
             chain_failure,
             error: None,
+            indexed: Indexed::default(),
+            index_error: None,
             duration,
         }
     }
@@ -153,6 +168,9 @@ impl UnitReport {
             "changes": self.changes,
             "duration_ms": self.duration.as_millis() as u64,
             "error": self.error,
+            "index_bytes": self.indexed.bytes,
+            "interfaces": self.indexed.interfaces,
+            "index_error": self.index_error,
             "chain": self.chain_failure.as_ref().map(ToString::to_string),
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
         })
@@ -188,6 +206,8 @@ impl UnitReport {
                     rows = self.rows,
                     calls = self.calls,
                     changes = self.changes,
+                    index_bytes = self.indexed.bytes,
+                    interfaces = self.indexed.interfaces,
                     duration_ms = self.duration.as_millis() as u64,
                     unanswered = self.failures.len(),
                     reasons,
@@ -203,6 +223,14 @@ impl UnitReport {
             UnitState::Deferred => line!(warn, "collected in part, the rest is handed on"),
             UnitState::Partial => line!(warn, "collected in part, the rest is kept from before"),
             UnitState::Failed => line!(error, "not collected, everything is kept from before"),
+        }
+        if let Some(index_error) = &self.index_error {
+            tracing::warn!(
+                account = self.unit.account,
+                region = self.unit.region,
+                index_error,
+                "collected, but the index is as it was before; the next run writes it"
+            );
         }
     }
 }
@@ -242,6 +270,12 @@ pub struct Summary {
     pub changes: u64,
     /// Jobs handed on to further invocations.
     pub handed_on: u64,
+    /// Bytes of the shards that were written to the index.
+    pub index_bytes: u64,
+    /// Interfaces in them, those that vanished included.
+    pub interfaces: u64,
+    /// Shards that could not be written, and directories.
+    pub index_errors: u64,
 }
 
 /// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
@@ -257,6 +291,9 @@ const METRICS: &[(&str, &str)] = &[
     ("Rows", "Count"),
     ("Changes", "Count"),
     ("JobsHandedOn", "Count"),
+    ("IndexBytes", "Bytes"),
+    ("IndexInterfaces", "Count"),
+    ("IndexErrors", "Count"),
     ("Duration", "Milliseconds"),
 ];
 
@@ -273,6 +310,9 @@ impl Summary {
         self.rows += report.rows as u64;
         self.calls += report.calls;
         self.changes += report.changes as u64;
+        self.index_bytes += report.indexed.bytes as u64;
+        self.interfaces += report.indexed.interfaces as u64;
+        self.index_errors += u64::from(report.index_error.is_some());
     }
 
     /// Adds what another part of the run did.
@@ -286,6 +326,9 @@ impl Summary {
         self.calls += other.calls;
         self.changes += other.changes;
         self.handed_on += other.handed_on;
+        self.index_bytes += other.index_bytes;
+        self.interfaces += other.interfaces;
+        self.index_errors += other.index_errors;
     }
 
     /// Units that became this.
@@ -321,6 +364,9 @@ impl Summary {
             "calls": self.calls,
             "changes": self.changes,
             "handed_on": self.handed_on,
+            "index_bytes": self.index_bytes,
+            "interfaces": self.interfaces,
+            "index_errors": self.index_errors,
         })
     }
 
@@ -344,6 +390,9 @@ impl Summary {
             self.rows,
             self.changes,
             self.handed_on,
+            self.index_bytes,
+            self.interfaces,
+            self.index_errors,
             duration.as_millis() as u64,
         ];
         metrics::record(namespace, function, time_ms, METRICS.iter().zip(values))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ use telemetry::describe::catalogue::Endpoint;
 use telemetry::describe::service::Service;
 use telemetry::describe::state::{CallFailure, Silence, State};
 use telemetry::describe::walk::Call;
+use telemetry::index::{DIRECTORY_KEY, Directory, Holder, Shard, shard_key};
 use telemetry::snapshot::{GLOBAL, Snapshot};
 use telemetry::target::Hop;
 
@@ -35,6 +37,10 @@ static CLOCK: AtomicI64 = AtomicI64::new(1_795_190_400_000);
 
 fn now() -> Timestamp {
     Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).unwrap()
+}
+
+fn pass(seconds: i64) {
+    CLOCK.fetch_add(seconds * 1000, Ordering::Relaxed);
 }
 
 type Fault = dyn Fn(&Place, &Call) -> Option<CallFailure> + Send + Sync;
@@ -625,4 +631,163 @@ async fn what_is_there_and_is_no_snapshot_is_not_overwritten() {
     );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's file");
     assert_eq!(ran.unit(A, "eu-west-1").state, UnitState::Complete);
+}
+
+const TASK: &str = "eni-0a1b2c3d4e5f60718";
+const SERVER: &str = "eni-0b2c3d4e5f6071829";
+
+/// The estate with these interfaces in account A, and the address of each.
+fn with_interfaces(interfaces: &[(&str, &str)]) -> RecordedCloud {
+    let rows: Vec<Value> = interfaces
+        .iter()
+        .map(|(id, address)| {
+            json!({"NetworkInterfaceId": id, "OwnerId": A, "VpcId": "vpc-a1", "InterfaceType": "interface",
+                "PrivateIpAddresses": [{"PrivateIpAddress": address, "Primary": true}]})
+        })
+        .collect();
+    estate().with(A, "us-east-1", &json!({"NetworkInterfaces": rows}))
+}
+
+fn indexed(root: &Path, key: &str) -> bytes::Bytes {
+    let path = root.join("metadata").join(key);
+    let read = std::fs::read(&path);
+    read.unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .into()
+}
+
+fn shard(root: &Path, account: &str, region: &str) -> Shard {
+    Shard::open(indexed(root, &shard_key(account, region))).unwrap()
+}
+
+fn directory(root: &Path) -> Vec<(String, String)> {
+    let directory = Directory::open(indexed(root, DIRECTORY_KEY)).unwrap();
+    let units = directory.units();
+    units
+        .map(|(account, region, _)| (account.to_owned(), region.to_owned()))
+        .collect()
+}
+
+/// Who has an address of `vpc-a1` at a time.
+fn holder(shard: &Shard, address: &str, time: u32) -> Holder {
+    let (vpc, _) = shard.vpc("vpc-a1").unwrap();
+    let address: IpAddr = address.parse().unwrap();
+    shard.holder(vpc, address, time)
+}
+
+#[tokio::test]
+async fn interfaces_that_vanished_are_in_the_index_for_a_time() {
+    let root = tempfile::tempdir().unwrap();
+    let mut settings = SPOKES.to_vec();
+    settings.push(("CLOUD_EXPORT_INDEX_KEEP_HOURS", "1"));
+    let both = with_interfaces(&[(TASK, "10.0.0.7"), (SERVER, "10.0.0.8")]);
+    let ran = collect(Troubled::new(both), root.path(), &settings).await;
+    let summary = ran.summary.as_ref().unwrap();
+    assert_eq!((summary.interfaces, summary.index_errors), (2, 0));
+    let bytes = indexed(root.path(), &shard_key(A, "us-east-1")).len();
+    assert_eq!(ran.unit(A, "us-east-1").indexed.bytes, bytes);
+    assert!(summary.index_bytes > bytes as u64);
+    let first = shard(root.path(), A, "us-east-1");
+    let (task, row) = first.interface(TASK.as_bytes()).unwrap();
+    assert!(row.tenure.is_present());
+    let seen = row.tenure.seen;
+    assert_eq!(first.unit().unwrap().collected, seen);
+    let had = holder(&first, "10.0.0.7", seen);
+    assert!(matches!(had, Holder::Interface(number, _, _) if number == task));
+    let units = directory(root.path());
+    assert_eq!(units.len(), 3 + 4, "{units:?}");
+    assert!(units.contains(&(A.into(), "us-east-1".into())));
+
+    pass(600);
+    let one = || with_interfaces(&[(SERVER, "10.0.0.8")]);
+    let ran = collect(Troubled::new(one()), root.path(), &settings).await;
+    assert_eq!(ran.unit(A, "us-east-1").indexed.interfaces, 2);
+    let second = shard(root.path(), A, "us-east-1");
+    let (task, row) = second.interface(TASK.as_bytes()).unwrap();
+    let tenure = row.tenure;
+    assert_eq!((tenure.is_present(), tenure.seen), (false, seen));
+    assert!(tenure.gone >= seen + 600, "{tenure:?}");
+    let had = holder(&second, "10.0.0.7", seen);
+    assert!(matches!(had, Holder::Interface(number, _, _) if number == task));
+    let has = holder(&second, "10.0.0.7", tenure.gone);
+    assert!(matches!(has, Holder::NotThen(_)), "{has:?}");
+
+    pass(3600);
+    collect(Troubled::new(one()), root.path(), &settings).await;
+    let third = shard(root.path(), A, "us-east-1");
+    assert!(third.interface(TASK.as_bytes()).is_none());
+    assert!(third.interface(SERVER.as_bytes()).is_some());
+    assert_eq!(holder(&third, "10.0.0.7", seen), Holder::Nobody);
+    assert_eq!(directory(root.path()), units);
+}
+
+#[tokio::test]
+async fn interfaces_that_cannot_be_asked_for_have_not_vanished() {
+    let root = tempfile::tempdir().unwrap();
+    let cloud = || with_interfaces(&[(TASK, "10.0.0.7")]);
+    collect(Troubled::new(cloud()), root.path(), SPOKES).await;
+    let before = shard(root.path(), A, "us-east-1");
+    pass(600);
+    let denied = Troubled::new(cloud()).failing(|_, call| {
+        (call.endpoint.section == "NetworkInterfaces")
+            .then(|| CallFailure::of_code("UnauthorizedOperation", "explicit deny", None))
+    });
+    collect(denied, root.path(), SPOKES).await;
+    let after = shard(root.path(), A, "us-east-1");
+    let tenure = |shard: &Shard| shard.interface(TASK.as_bytes()).unwrap().1.tenure;
+    assert_eq!(tenure(&after), tenure(&before));
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_written_fails_nothing_and_the_next_run_writes_it() {
+    let root = tempfile::tempdir().unwrap();
+    let place = |key: &str| root.path().join("metadata").join(key);
+    let shard_of_a = place(&shard_key(A, "us-east-1"));
+    for in_the_way in [&shard_of_a, &place(DIRECTORY_KEY)] {
+        std::fs::create_dir_all(in_the_way).unwrap();
+    }
+    let ran = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    let summary = ran.summary.as_ref().unwrap();
+    assert!(summary.is_fine(), "{summary:?}");
+    assert_eq!(summary.index_errors, 2);
+    let report = ran.unit(A, "us-east-1");
+    assert_eq!(report.state, UnitState::Complete);
+    let reason = report.to_json()["index_error"].to_string();
+    assert!(
+        reason.contains("us-east-1.idx could not be read"),
+        "{reason}"
+    );
+    shard(root.path(), A, "eu-west-1");
+    for in_the_way in [&shard_of_a, &place(DIRECTORY_KEY)] {
+        std::fs::remove_dir(in_the_way).unwrap();
+        std::fs::write(in_the_way, "neither shard nor directory").unwrap();
+    }
+    let ran = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    assert_eq!(ran.summary.unwrap().index_errors, 0);
+    shard(root.path(), A, "us-east-1");
+    assert_eq!(directory(root.path()).len(), 3 + 4);
+}
+
+#[tokio::test]
+async fn the_directory_keeps_what_other_runs_put_into_it() {
+    let root = tempfile::tempdir().unwrap();
+    let of = |account: &'static str| [SPOKES[0], ("CLOUD_EXPORT_ACCOUNTS", account), SPOKES[2]];
+    collect(Troubled::new(estate()), root.path(), &of(A)).await;
+    collect(Troubled::new(estate()), root.path(), &of(B)).await;
+    let units = directory(root.path());
+    assert_eq!(units.len(), 3 + 4, "{units:?}");
+    let directory = Directory::open(indexed(root.path(), DIRECTORY_KEY)).unwrap();
+    for vpc in ["vpc-hub", "vpc-a4", "vpc-b1"] {
+        assert_eq!(directory.vpcs(vpc).count(), 1, "{vpc}");
+    }
+}
+
+#[tokio::test]
+async fn no_index_is_written_where_none_is_wanted() {
+    let root = tempfile::tempdir().unwrap();
+    let mut settings = SPOKES.to_vec();
+    settings.push(("CLOUD_EXPORT_INDEX", "false"));
+    let ran = collect(Troubled::new(estate()), root.path(), &settings).await;
+    assert_eq!(ran.summary.unwrap().index_bytes, 0);
+    assert!(root.path().join("metadata/current").is_dir());
+    assert!(!root.path().join("metadata/index").exists());
 }

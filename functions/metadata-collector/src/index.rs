@@ -1,0 +1,225 @@
+//! The index of what was collected, which flows are enriched from: a shard for each account and region,
+//! and one directory of all.
+//!
+//! ```text
+//! snapshot ─▶ Inventory ─┬─▶ shard, with what vanished since the one before ─▶ index/<account>/<region>.idx
+//!                        └─▶ part ─▶ the parts of an invocation ─▶ merged into index/directory.idx
+//! ```
+//!
+//! Nothing of it is lost for good when it cannot be written: the next run makes it anew from its snapshots.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+use delivery::Store;
+use delivery::store::{Condition, Fetched, StoreError};
+use invocation::Budget;
+use telemetry::describe::catalogue::Scope;
+use telemetry::index::{self, DIRECTORY_KEY, Directory, IndexUnit, Shard, shard_key};
+use telemetry::inventory::{InventoryBuilder, Origin};
+use telemetry::snapshot::Snapshot;
+
+use crate::report::Indexed;
+
+/// The media type of an index file.
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// How often the directory is merged anew because others wrote it in the meantime.
+const ATTEMPTS: u32 = 10;
+
+/// The longest pause before the directory is merged for the second time; those after grow.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause of all.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+const TOO_LARGE: &str = "it would be larger than an index file can be";
+
+/// Writes the shard of a unit whose snapshot was kept; interfaces that vanished stay in it for `keep`.
+/// The unit `global` has none.
+///
+/// Returns the unit's part of the directory, which is there without the shard too, and what was written
+/// or why nothing was, as a sentence.
+pub async fn write_unit(
+    objects: &Store,
+    snapshot: &Snapshot,
+    keep: Duration,
+) -> (Option<Directory>, Result<Indexed, String>) {
+    let unit = &snapshot.unit;
+    let key = shard_key(&unit.account, &unit.region);
+    let previous = match unit.scope() {
+        Scope::Global => None,
+        Scope::Regional => Some(previous_shard(objects, &key).await),
+    };
+    let (part, shard) = made(snapshot, previous.as_ref(), keep);
+    let written = match (previous, shard) {
+        (None, _) => Ok(Indexed::default()),
+        (Some(Err(error)), _) => Err(error.to_string()),
+        (Some(Ok(_)), None) => Err(format!("{}: {TOO_LARGE}", objects.place(&key))),
+        (Some(Ok(previous)), Some(bytes)) => previous.replace(objects, &key, bytes).await,
+    };
+    match part {
+        Ok(part) => (Some(part), written),
+        Err(reason) => (None, written.and(Err(reason))),
+    }
+}
+
+/// The shard that is there before a new one is written.
+struct Previous {
+    /// The shard; `None` when there is none that can be read.
+    shard: Option<Shard>,
+    /// What is there; `None` for nothing.
+    object: Option<Option<String>>,
+}
+
+async fn previous_shard(objects: &Store, key: &str) -> Result<Previous, StoreError> {
+    let Fetched::Object { bytes, revision } = objects.get(key, None).await? else {
+        return Ok(Previous {
+            shard: None,
+            object: None,
+        });
+    };
+    let shard = Shard::open(bytes)
+        .inspect_err(|error| {
+            let place = objects.place(key);
+            tracing::warn!(%place, %error, "replaced; interfaces that vanished are forgotten");
+        })
+        .ok();
+    Ok(Previous {
+        shard,
+        object: Some(revision),
+    })
+}
+
+impl Previous {
+    async fn replace(self, objects: &Store, key: &str, bytes: Bytes) -> Result<Indexed, String> {
+        let indexed = Indexed {
+            bytes: bytes.len(),
+            interfaces: Shard::open(bytes.clone())
+                .map_err(|error| error.to_string())?
+                .interfaces()
+                .len() as usize,
+        };
+        let condition = condition(self.object.as_ref());
+        let put = objects.put(key, bytes, condition, CONTENT_TYPE).await;
+        put.map(|()| indexed).map_err(|error| error.to_string())
+    }
+}
+
+/// The condition under which an object is still as it was read.
+fn condition(object: Option<&Option<String>>) -> Condition<'_> {
+    match object {
+        None => Condition::New,
+        Some(revision) => Condition::Same(revision.as_deref()),
+    }
+}
+
+/// Makes the unit's part of the directory, and its shard where that is wanted.
+fn made(
+    snapshot: &Snapshot,
+    previous: Option<&Result<Previous, StoreError>>,
+    keep: Duration,
+) -> (Result<Directory, String>, Option<Bytes>) {
+    let mut inventory = InventoryBuilder::new();
+    inventory.add(&snapshot.to_json(), Origin::default());
+    let inventory = inventory.finish();
+    // Times at which interfaces come and go are told by when AWS was asked for them.
+    let interfaces = snapshot.report("NetworkInterfaces");
+    let asked = interfaces.and_then(|report| report.observed);
+    let asked = asked.unwrap_or(snapshot.started).as_second();
+    let unit = IndexUnit {
+        account: &snapshot.unit.account,
+        region: &snapshot.unit.region,
+        collected: u32::try_from(asked.max(0)).unwrap_or(u32::MAX),
+    };
+    let shard = previous.and_then(|previous| {
+        let before = previous.as_ref().ok()?.shard.as_ref();
+        let keep = u32::try_from(keep.as_secs()).unwrap_or(u32::MAX);
+        index::shard(&inventory, unit, before, keep)
+    });
+    let told = shard.clone().and_then(|bytes| Shard::open(bytes).ok());
+    let part = index::directory_part(&inventory, unit, told.as_ref())
+        .ok_or_else(|| format!("the unit's part of the directory: {TOO_LARGE}"))
+        .and_then(|bytes| Directory::open(bytes).map_err(|error| error.to_string()));
+    (part, shard)
+}
+
+/// Puts parts into the directory of all accounts and regions. Others do so at the same time: what they
+/// wrote in the meantime is merged anew, until the budget is spent.
+///
+/// A directory that cannot be read is replaced: the other units are in it again after their next run.
+///
+/// # Errors
+/// A sentence: the directory is as it was.
+pub async fn write_directory(
+    objects: &Store,
+    parts: &[Directory],
+    budget: &Budget,
+) -> Result<(), String> {
+    let mut attempt = 0;
+    loop {
+        let error = match merge(objects, parts).await {
+            Ok(bytes) => {
+                tracing::debug!(bytes, attempt, "the directory of the index is written");
+                return Ok(());
+            }
+            Err(error @ MergeError::Store(StoreError::Replaced(_))) => error,
+            Err(error) => return Err(error.to_string()),
+        };
+        attempt += 1;
+        let rested = budget.run(tokio::time::sleep(pause(attempt, parts)));
+        if attempt == ATTEMPTS || rested.await.is_none() {
+            return Err(format!("{error}, {attempt} times"));
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MergeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}: {TOO_LARGE}")]
+    TooLarge(String),
+}
+
+/// Merges parts into the directory that is there; returns the bytes written.
+async fn merge(objects: &Store, parts: &[Directory]) -> Result<usize, MergeError> {
+    let mut all = Vec::new();
+    let mut object = None;
+    if let Fetched::Object { bytes, revision } = objects.get(DIRECTORY_KEY, None).await? {
+        object = Some(revision);
+        match Directory::open(bytes) {
+            Ok(before) => all.push(before),
+            Err(error) => {
+                let place = objects.place(DIRECTORY_KEY);
+                tracing::warn!(%place, %error, "replaced; what others collected comes back with their next run");
+            }
+        }
+    }
+    all.extend_from_slice(parts);
+    let merged =
+        Directory::merge(&all).ok_or_else(|| MergeError::TooLarge(objects.place(DIRECTORY_KEY)))?;
+    let length = merged.len();
+    let condition = condition(object.as_ref());
+    let put = objects.put(DIRECTORY_KEY, merged, condition, CONTENT_TYPE);
+    put.await?;
+    Ok(length)
+}
+
+/// How long to wait before an attempt: longer each time, and of another length for each set of units, so
+/// that those who met do not meet again.
+fn pause(attempt: u32, parts: &[Directory]) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    attempt.hash(&mut hasher);
+    for part in parts {
+        for (account, region, _) in part.units() {
+            (account, region).hash(&mut hasher);
+        }
+    }
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
+        .min(LONGEST_PAUSE);
+    let share = u32::try_from(hasher.finish() % 1024).unwrap_or_default();
+    longest / 2 + longest.saturating_mul(share) / 2048
+}
