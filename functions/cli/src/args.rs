@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use telemetry::generate::LogFormat;
 
+/// The shipped samples, in the project's root.
+pub const SAMPLES: &str = "samples";
+
 /// Reads AWS flow and firewall logs and forwards them as typed records; collects what a network consists
 /// of, in every account and region.
 #[derive(Debug, Parser)]
@@ -15,6 +18,7 @@ use telemetry::generate::LogFormat;
     after_help = "Try it on the shipped samples, from the project's root:\n  \
         cloud-export run events/s3-everything.json\n  \
         cloud-export parse samples/flow-logs-use1/AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/*.gz\n  \
+        cloud-export parse --inventory samples/metadata samples/flow-logs-use1/AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/20/*.gz\n  \
         cloud-export collect --from samples/metadata && cloud-export inventory\n\n\
         Exit codes: 0 all done, 1 some objects or files failed, 2 the command line or the configuration cannot be used."
 )]
@@ -34,6 +38,8 @@ pub enum Command {
     Run(RunArguments),
     /// Read log files, and write their records as NDJSON.
     Parse(ParseArguments),
+    /// Print the fields that enrichment adds to records.
+    Fields(FieldsArguments),
     /// Make a log: realistic rows, the same for the same arguments.
     Generate(GenerateArguments),
     /// Collect metadata: ask AWS about the network in every account and region, and keep the answers.
@@ -54,8 +60,11 @@ Without --aws, a directory stands for the buckets: the object KEY of bucket BUCK
 
 Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
 
+Records are enriched when --inventory or --metadata says from what; the shipped samples are from samples/metadata.
+
 Examples:
   cloud-export run events/s3-put.json
+  cloud-export run events/s3-put.json --enrich none
   cloud-export run events/sqs-batch-partial.json --destination file:///tmp/records
   cloud-export run my-event.json --aws --destination s3://records-use1/flows")]
 pub struct RunArguments {
@@ -66,7 +75,7 @@ pub struct RunArguments {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = "samples",
+        default_value = SAMPLES,
         conflicts_with = "aws"
     )]
     pub buckets: PathBuf,
@@ -80,6 +89,9 @@ pub struct RunArguments {
     /// Format of text logs without a header line, such as '${version} ${srcaddr} ${dstaddr}'.
     #[arg(long, value_name = "FIELDS")]
     pub format: Option<String>,
+    /// How records are enriched.
+    #[command(flatten)]
+    pub enrichment: EnrichmentArguments,
 }
 
 /// `cloud-export parse`
@@ -89,10 +101,14 @@ Reads VPC and Transit Gateway flow logs (text and Parquet) and Network Firewall 
 compressed with gzip or zstd; the content tells which. Records go to standard output, one JSON object a \
 line; the summary goes to standard error, so that the command works in a pipe.
 
+Records are enriched when --inventory or --metadata says from what. The path of a file tells its account and \
+region where it is that of a delivered log.
+
 Examples:
   cloud-export parse flow.log.gz | jq 'select(.action == \"REJECT\")'
   aws s3 cp s3://logs/AWSLogs/…/x.log.gz - | cloud-export parse > records.ndjson
-  cloud-export parse --format '${version} ${srcaddr} ${dstaddr} ${bytes}' headerless.log")]
+  cloud-export parse --format '${version} ${srcaddr} ${dstaddr} ${bytes}' headerless.log
+  cloud-export parse --inventory snapshots/ --enrich full flow.log.gz")]
 pub struct ParseArguments {
     /// Log files; - or none for standard input.
     #[arg(value_name = "FILE")]
@@ -106,6 +122,53 @@ pub struct ParseArguments {
     /// Do not write the summary.
     #[arg(short, long)]
     pub quiet: bool,
+    /// How records are enriched.
+    #[command(flatten)]
+    pub enrichment: EnrichmentArguments,
+}
+
+/// What `run` and `parse` enrich records with.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Enrichment")]
+pub struct EnrichmentArguments {
+    /// Where the collector keeps metadata, with the index: file:///dir or s3://bucket/prefix.
+    #[arg(long, value_name = "URL", conflicts_with = "inventory")]
+    pub metadata: Option<String>,
+    /// Enrich from this directory or file instead: snapshots, output of the AWS CLI, or Batfish's aws_configs.
+    #[arg(long, value_name = "PATH")]
+    pub inventory: Option<PathBuf>,
+    /// What is added: none, minimal, standard, full, or names of fields separated by commas [default: standard].
+    #[arg(long, value_name = "FIELDS")]
+    pub enrich: Option<String>,
+    /// Keys of tags that are added, separated by commas.
+    #[arg(long, value_name = "KEYS")]
+    pub tags: Option<String>,
+    /// What `device` names: vpc, subnet, interface or folder [default: vpc].
+    #[arg(long, value_name = "WHAT")]
+    pub device: Option<String>,
+    /// Database of countries or autonomous systems, in MaxMind's format. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub geoip: Vec<String>,
+    /// Price table of data transfer, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<String>,
+    /// AWS's ip-ranges.json.
+    #[arg(long, value_name = "FILE")]
+    pub aws_ranges: Option<String>,
+}
+
+/// `cloud-export fields`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Fields of a side are in each record for the source and the destination: src_vpc_id and dst_vpc_id.
+
+Examples:
+  cloud-export fields
+  cloud-export fields --level minimal")]
+pub struct FieldsArguments {
+    /// Fields of this level only: minimal, standard or full.
+    #[arg(long)]
+    pub level: Option<String>,
 }
 
 /// `cloud-export generate`
@@ -114,13 +177,14 @@ pub struct ParseArguments {
 Examples:
   cloud-export generate --rows 1000 vpc-v2
   cloud-export generate --bytes 75MB --output flow.log.gz vpc-v5
-  cloud-export generate --rows 100000 --encoding gzip firewall-flow | cloud-export parse > records.ndjson")]
+  cloud-export generate --rows 100000 --encoding gzip firewall-flow | cloud-export parse > records.ndjson
+  cloud-export generate metadata --output answers && cloud-export collect --from answers")]
 pub struct GenerateArguments {
-    /// Which log.
-    #[arg(value_name = "LOG", value_parser = log_format)]
-    pub log: LogFormat,
-    /// How many rows, headers not counted.
-    #[arg(long, required_unless_present = "bytes")]
+    /// Which log; or metadata, for what AWS would answer about the network that the logs tell of.
+    #[arg(value_name = "LOG", value_parser = generated)]
+    pub log: Generated,
+    /// How many rows, headers not counted. Logs need it, or --bytes.
+    #[arg(long)]
     pub rows: Option<u64>,
     /// How many bytes the output may have, compressed if it is; with --rows, whichever comes first.
     #[arg(long, value_parser = size)]
@@ -134,8 +198,8 @@ pub struct GenerateArguments {
     /// Encoding of the output [default: by the output's name, else plain].
     #[arg(long)]
     pub encoding: Option<Encoding>,
-    /// File to write [default: standard output].
-    #[arg(short, long, value_name = "FILE")]
+    /// File to write, for metadata the directory that they are written below [default: standard output].
+    #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
 }
 
@@ -262,6 +326,15 @@ pub struct PolicyArguments {
     pub external_id: Option<String>,
 }
 
+/// What is generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generated {
+    /// A log.
+    Log(LogFormat),
+    /// The answers that tell what the logs are about.
+    Metadata,
+}
+
 /// How a generated log is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Encoding {
@@ -275,10 +348,17 @@ pub enum Encoding {
     Parquet,
 }
 
-fn log_format(name: &str) -> Result<LogFormat, String> {
-    LogFormat::from_name(name).ok_or_else(|| {
+fn generated(name: &str) -> Result<Generated, String> {
+    if name == "metadata" {
+        return Ok(Generated::Metadata);
+    }
+    let log = LogFormat::from_name(name).map(Generated::Log);
+    log.ok_or_else(|| {
         let names: Vec<&str> = LogFormat::ALL.iter().map(|format| format.name()).collect();
-        format!("the logs are {}", names.join(", "))
+        format!(
+            "the logs are {}; metadata is what they are about",
+            names.join(", ")
+        )
     })
 }
 

@@ -2,6 +2,8 @@
 
 mod args;
 mod collect;
+mod enrichment;
+mod fields;
 mod generate;
 mod inventory;
 mod parse;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::parse(&arguments),
+        Command::Fields(arguments) => fields::fields(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Collect(arguments) => collect::collect(&arguments),
         Command::Inventory(arguments) => inventory::inventory(&arguments),

@@ -7,13 +7,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use delivery::ndjson::NdjsonEncoder;
+use flow_forwarder::enrichment::EnrichmentSettings;
+use flow_forwarder::index::{Index, Lease, origin};
+use flow_forwarder::sides::SideCounter;
 use indicatif::ProgressBar;
+use invocation::{SettingError, aws};
 use telemetry::{Layout, LogReader, ReadOptions, Row, analysis};
+use tokio::runtime::Runtime;
 
-use crate::Stop;
-use crate::args::ParseArguments;
+use crate::args::{EnrichmentArguments, ParseArguments};
+use crate::enrichment::{self, documents};
 use crate::progress;
 use crate::summary::{Summary, peak_memory};
+use crate::{Stop, runtime};
 
 /// Bytes of NDJSON that are gathered before they are written.
 const WRITE_BYTES: usize = 256 * 1024;
@@ -42,6 +48,9 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
     } else {
         &arguments.files
     };
+    let enriching = Enriching::of(&arguments.enrichment)?;
+    // Where shards are waited for.
+    let _runtime = enriching.as_ref().map(|e| e.runtime.enter());
     let total = files
         .iter()
         .filter_map(|file| file.metadata().ok())
@@ -59,7 +68,8 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
         written: 0,
     };
     for file in files {
-        match read_file(file, &options, &bar, &mut output, &mut summary) {
+        let enriching = enriching.as_ref();
+        match read_file(file, &options, enriching, &bar, &mut output, &mut summary) {
             Ok(()) => summary.done += 1,
             Err(FileError::OutputClosed) => return Ok(()),
             Err(FileError::Output(error)) => {
@@ -82,6 +92,42 @@ pub fn parse(arguments: &ParseArguments) -> Result<(), Stop> {
     }
 }
 
+/// What records are enriched from.
+struct Enriching {
+    runtime: Runtime,
+    index: Arc<Index>,
+}
+
+impl Enriching {
+    /// `None` when nothing says from what.
+    fn of(arguments: &EnrichmentArguments) -> Result<Option<Enriching>, Stop> {
+        if arguments.inventory.is_none() && arguments.metadata.is_none() {
+            return Ok(None);
+        }
+        let usage = |error: SettingError| Stop::Usage(error.to_string());
+        let lookup = |name: &str| enrichment::setting(arguments, name);
+        let settings = EnrichmentSettings::from_lookup(&lookup).map_err(usage)?;
+        let documents = arguments.inventory.as_deref().map(documents).transpose()?;
+        let runtime = runtime()?;
+        let index = runtime.block_on(async {
+            let aws = match settings.is_on_s3() {
+                true => aws::sdk_config().await,
+                false => aws::no_services(),
+            };
+            settings.start(documents, &aws).await
+        });
+        let index = index.map_err(usage)?;
+        Ok(index.map(|index| Enriching { runtime, index }))
+    }
+
+    /// An enricher for the records of a file.
+    fn enricher(&self, file: &Path) -> (Lease, SideCounter) {
+        let origin = origin(&file.to_string_lossy());
+        let lease = self.runtime.block_on(self.index.enricher(origin));
+        (lease, SideCounter::default())
+    }
+}
+
 fn unread(error: impl std::fmt::Display) -> FileError {
     FileError::Unread(error.to_string())
 }
@@ -89,6 +135,7 @@ fn unread(error: impl std::fmt::Display) -> FileError {
 fn read_file(
     file: &Path,
     options: &ReadOptions,
+    enriching: Option<&Enriching>,
     bar: &ProgressBar,
     output: &mut Output<'_>,
     summary: &mut Summary,
@@ -99,7 +146,12 @@ fn read_file(
         Box::new(File::open(file).map_err(unread)?)
     };
     let mut log = LogReader::open(bar.wrap_read(input), options).map_err(unread)?;
-    let result = read_rows(&mut log, output);
+    let mut enricher = enriching.map(|enriching| enriching.enricher(file));
+    let result = read_rows(&mut log, enricher.as_mut(), output);
+    if let (Some(enriching), Some((lease, sides))) = (enriching, enricher) {
+        summary.sides.get_or_insert_default().add(sides.counts());
+        enriching.index.take_back(lease);
+    }
     summary.counts.add(log.counts());
     for shortfall in log
         .layouts()
@@ -113,13 +165,23 @@ fn read_file(
     result
 }
 
-fn read_rows(log: &mut LogReader<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
+fn read_rows(
+    log: &mut LogReader<'_>,
+    mut enricher: Option<&mut (Lease, SideCounter)>,
+    output: &mut Output<'_>,
+) -> Result<(), FileError> {
     while let Some(row) = log.next_row().map_err(unread)? {
-        if let Row::Record(record) = row {
-            output.encoder.write(&record);
-            if output.encoder.len() >= WRITE_BYTES {
-                output.flush()?;
+        let Row::Record(record) = row else { continue };
+        match &mut enricher {
+            None => output.encoder.write(&record),
+            Some((lease, sides)) => {
+                let enrichment = lease.enrich(&record);
+                sides.count(&enrichment);
+                output.encoder.write_enriched(&record, &enrichment);
             }
+        }
+        if output.encoder.len() >= WRITE_BYTES {
+            output.flush()?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! `cloud-export run`: the function's handler on this machine.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use delivery::DestinationUrl;
@@ -11,11 +11,13 @@ use flow_forwarder::source::{AnySource, DirectorySource, S3Source};
 use flow_forwarder::{Answer, Config, Forwarder};
 use invocation::{Budget, aws};
 use serde_json::Value;
+use telemetry::index::DocumentIndex;
 
-use crate::args::RunArguments;
+use crate::args::{RunArguments, SAMPLES};
+use crate::enrichment::{self, documents};
 use crate::progress;
 use crate::summary::{Summary, peak_memory};
-use crate::{Stop, environment, runtime};
+use crate::{Stop, runtime};
 
 /// Handles the event, and writes the summary and the function's answer to standard error.
 pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
@@ -28,7 +30,23 @@ pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
             arguments.buckets.display()
         )));
     }
-    runtime()?.block_on(handle(arguments, config, &event))
+    let inventory = inventory(arguments, &config);
+    let documents = inventory.as_deref().map(documents).transpose()?;
+    runtime()?.block_on(handle(arguments, config, documents, &event))
+}
+
+/// The documents that records are enriched from, where no index is set: those of the shipped samples belong
+/// to the shipped logs.
+fn inventory(arguments: &RunArguments, config: &Config) -> Option<PathBuf> {
+    let given = arguments.enrichment.inventory.clone();
+    let of_samples = || {
+        let is_shipped = !arguments.aws && arguments.buckets == Path::new(SAMPLES);
+        let metadata = arguments.buckets.join("metadata");
+        let unset = config.enrichment.metadata.is_none();
+        (is_shipped && unset && metadata.is_dir()).then_some(metadata)
+    };
+    let enriches = !config.enrichment.fields.is_empty();
+    given.or_else(of_samples).filter(|_| enriches)
 }
 
 /// An option where one was given, else the function's environment variable.
@@ -41,11 +59,18 @@ fn setting(arguments: &RunArguments, name: &str) -> Option<String> {
         _ => None,
     };
     let fallback = || (name == DESTINATIONS.name).then(|| DestinationUrl::Stdout.to_string());
-    option.or_else(|| environment(name)).or_else(fallback)
+    let other = || enrichment::setting(&arguments.enrichment, name);
+    option.or_else(other).or_else(fallback)
 }
 
-async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Result<(), Stop> {
-    let aws = if arguments.aws || config.destinations.iter().any(DestinationUrl::is_s3) {
+async fn handle(
+    arguments: &RunArguments,
+    config: Config,
+    documents: Option<DocumentIndex>,
+    event: &Value,
+) -> Result<(), Stop> {
+    let to_s3 = config.destinations.iter().any(DestinationUrl::is_s3);
+    let aws = if arguments.aws || to_s3 || config.enrichment.is_on_s3() {
         aws::sdk_config().await
     } else {
         // Looking for a region would ask the network.
@@ -56,7 +81,9 @@ async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Resu
     } else {
         AnySource::Directory(DirectorySource::new(arguments.buckets.clone()))
     };
-    let forwarder = Forwarder::new(config, source, &aws);
+    let index = config.enrichment.start(documents, &aws).await;
+    let index = index.map_err(|error| Stop::Usage(error.to_string()))?;
+    let forwarder = Forwarder::new(config, source, index, &aws);
     let requests = event::unwrap(event)
         .messages
         .into_iter()
@@ -101,6 +128,7 @@ async fn handle(arguments: &RunArguments, config: Config, event: &Value) -> Resu
         }
     }
     summary.counts = handled.report.counts;
+    summary.sides = handled.report.sides;
     summary.bytes_out = handled.report.bytes_out;
     eprint!("{}", summary.table(elapsed, peak_memory()));
     eprintln!("answer to Lambda: {}", answer_line(&handled.answer));

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use flow_forwarder::sides::SideCounts;
 use telemetry::Counts;
 
 /// What a run did.
@@ -16,6 +17,8 @@ pub struct Summary {
     pub failed: Vec<(String, String)>,
     /// What was read.
     pub counts: Counts,
+    /// What became of the sides of records; `None` when they are not enriched.
+    pub sides: Option<SideCounts>,
     /// Bytes of records written.
     pub bytes_out: u64,
     /// What the logs' formats lack, each once.
@@ -54,6 +57,14 @@ impl Summary {
             row(&format!("  {}", reason.replace('_', " ")), grouped(count));
         }
         row("header lines", grouped(counts.headers));
+        if let Some(sides) = &self.sides {
+            row("sides found", grouped(sides.hits()));
+            row("sides stale", grouped(sides.stale()));
+            row("sides not found", grouped(sides.misses()));
+            for (reason, count) in sides.misses_by_reason() {
+                row(&format!("  {}", reason.replace('-', " ")), grouped(count));
+            }
+        }
         row("bytes in", grouped(counts.bytes_in));
         row("bytes decoded", grouped(counts.bytes_decoded));
         row("bytes out", grouped(self.bytes_out));

@@ -278,6 +278,24 @@ fn generate_makes_what_parse_reads() {
 }
 
 #[test]
+fn generate_makes_metadata_that_collect_and_inventory_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let made = run(&["generate", "metadata", "--output", path]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let file = directory.path().join(telemetry::generate::ANSWERS_PATH);
+    let printed = run(&["generate", "metadata"]).stdout;
+    assert_eq!(std::fs::read(file).unwrap(), printed);
+    let told = run(&["inventory", "--from", path]);
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told.stderr));
+    let interfaces = text(&told.stdout)
+        .lines()
+        .find(|line| line.starts_with("interface "))
+        .map(|line| line.split_whitespace().nth(1).unwrap().to_owned());
+    assert_eq!(interfaces.as_deref(), Some("5,018"));
+}
+
+#[test]
 fn generate_makes_parquet_of_the_same_rows() {
     let make = |encoding| {
         run(&[

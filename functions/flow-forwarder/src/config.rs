@@ -8,6 +8,7 @@ use delivery::DestinationUrl;
 use invocation::{SettingError, Variable};
 use telemetry::{Layout, ReadOptions};
 
+use crate::enrichment::EnrichmentSettings;
 use crate::pipeline::PipelineOptions;
 
 /// Where records go.
@@ -74,8 +75,88 @@ pub const SPOOL: Variable = Variable {
     meaning: "Directory for temporary copies of Parquet objects, which are read from their end",
 };
 
+/// Where the index is.
+pub const METADATA: Variable = Variable {
+    name: "CLOUD_EXPORT_METADATA",
+    default: Some(""),
+    example: "s3://metadata-use1/network",
+    meaning: "Where the collector keeps metadata: `file:///dir` or `s3://bucket/prefix`; records are enriched from the index there, and stay as they are without one",
+};
+
+/// What is added to records.
+pub const ENRICH: Variable = Variable {
+    name: "CLOUD_EXPORT_ENRICH",
+    default: Some("standard"),
+    example: "minimal,src_security_groups",
+    meaning: "What is added to records: `none`, `minimal`, `standard`, `full`, or names of fields, separated by commas; see docs/fields.md",
+};
+
+/// Tags that are added to records.
+pub const TAGS: Variable = Variable {
+    name: "CLOUD_EXPORT_TAGS",
+    default: Some(""),
+    example: "team,cost-center",
+    meaning: "Keys of tags that are added to records as `src_tag_<key>` and `dst_tag_<key>`, separated by commas",
+};
+
+/// What the field `device` names.
+pub const DEVICE: Variable = Variable {
+    name: "CLOUD_EXPORT_DEVICE",
+    default: Some("vpc"),
+    example: "subnet",
+    meaning: "What `device` names for flows of a VPC: `vpc`, `subnet`, `interface`, or `folder` for that of the log",
+};
+
+/// Memory for the index.
+pub const INDEX_MEMORY_MIB: Variable = Variable {
+    name: "CLOUD_EXPORT_INDEX_MEMORY_MIB",
+    default: Some("0"),
+    example: "256",
+    meaning: "Memory for files of the index, in MiB; those used longest ago go first, and 0 means a quarter of the function's memory",
+};
+
+/// How often the index is asked for anew.
+pub const INDEX_REFRESH_S: Variable = Variable {
+    name: "CLOUD_EXPORT_INDEX_REFRESH_S",
+    default: Some("300"),
+    example: "60",
+    meaning: "Seconds after which an invocation asks whether files of the index have changed, from 0 to 86400",
+};
+
+/// How old metadata may be.
+pub const INDEX_MAX_AGE_H: Variable = Variable {
+    name: "CLOUD_EXPORT_INDEX_MAX_AGE_H",
+    default: Some("24"),
+    example: "6",
+    meaning: "Hours after which metadata count as stale, from 1 to 8760: those collected longer than that before a flow",
+};
+
+/// The price table.
+pub const PRICES: Variable = Variable {
+    name: "CLOUD_EXPORT_PRICES",
+    default: Some(""),
+    example: "s3://metadata-use1/prices.json",
+    meaning: "Price table of data transfer instead of the shipped one, as JSON: a path or an `s3://` URL",
+};
+
+/// AWS's address ranges.
+pub const AWS_RANGES: Variable = Variable {
+    name: "CLOUD_EXPORT_AWS_RANGES",
+    default: Some(""),
+    example: "s3://metadata-use1/ip-ranges.json",
+    meaning: "AWS's `ip-ranges.json`, which tells services by their addresses: a path or an `s3://` URL",
+};
+
+/// Databases of countries and autonomous systems.
+pub const GEOIP: Variable = Variable {
+    name: "CLOUD_EXPORT_GEOIP",
+    default: Some(""),
+    example: "s3://metadata-use1/country.mmdb /opt/asn.mmdb",
+    meaning: "Databases in MaxMind's format that tell countries and autonomous systems: paths or `s3://` URLs, separated by spaces",
+};
+
 /// The function's memory, set by Lambda.
-const MEMORY_SIZE: Variable = Variable {
+pub const MEMORY_SIZE: Variable = Variable {
     name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     default: Some("512"),
     example: "512",
@@ -92,6 +173,16 @@ pub const VARIABLES: &[Variable] = &[
     DEADLINE_RESERVE_MS,
     METRICS_NAMESPACE,
     SPOOL,
+    METADATA,
+    ENRICH,
+    TAGS,
+    DEVICE,
+    INDEX_MEMORY_MIB,
+    INDEX_REFRESH_S,
+    INDEX_MAX_AGE_H,
+    PRICES,
+    AWS_RANGES,
+    GEOIP,
 ];
 
 /// The least memory the function works in, in MiB.
@@ -102,6 +193,9 @@ const BASE_BYTES: usize = 64 << 20;
 
 /// Memory for one object besides its batches: blocks, windows of decoders, pages of Parquet.
 const OBJECT_BYTES: usize = 16 << 20;
+
+/// Memory for enriching one object: what is remembered of its ends.
+const ENRICHING_BYTES: usize = 16 << 20;
 
 /// Batches of one object that are in memory at once.
 const BATCHES_HELD: usize = 4;
@@ -116,6 +210,8 @@ pub struct Config {
     pub destinations: Vec<DestinationUrl>,
     /// How objects are processed.
     pub pipeline: PipelineOptions,
+    /// What records are enriched with, and from what.
+    pub enrichment: EnrichmentSettings,
     /// Objects processed at once.
     pub concurrency: usize,
     /// Time kept for answering.
@@ -143,9 +239,19 @@ impl Config {
         let batch_bytes = BATCH_BYTES.number(lookup, 65_536..=67_108_864)? as usize;
         let max_decoded_bytes = MAX_DECODED_BYTES.number(lookup, 1..=u64::MAX)?;
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;
-        let memory_mib = MEMORY_SIZE.number(lookup, MIN_MEMORY_MIB as u64..=1 << 20)? as usize;
+        let memory_mib = memory_mib(lookup)?;
+        let enrichment = EnrichmentSettings::from_lookup(lookup)?;
+        let index_bytes = match enrichment.metadata {
+            Some(_) => enrichment.index_bytes,
+            None => 0,
+        };
+        let (fixed, each) = match enrichment.is_wanted() {
+            true => (BASE_BYTES + index_bytes, ENRICHING_BYTES),
+            false => (BASE_BYTES, 0),
+        };
+        let each = each + OBJECT_BYTES + BATCHES_HELD * batch_bytes;
         let concurrency = match CONCURRENCY.number(lookup, 0..=64)? as usize {
-            0 => concurrency(memory_mib, batch_bytes),
+            0 => concurrency(memory_mib, fixed, each),
             chosen => chosen,
         };
         let mut read = ReadOptions::new(PathBuf::from(SPOOL.value(lookup)?));
@@ -154,6 +260,7 @@ impl Config {
         Ok(Config {
             destinations,
             pipeline: PipelineOptions { read, batch_bytes },
+            enrichment,
             concurrency,
             deadline_reserve: Duration::from_millis(reserve),
             metrics_namespace: METRICS_NAMESPACE.value(lookup)?.trim().to_owned(),
@@ -161,10 +268,17 @@ impl Config {
     }
 }
 
-/// How many objects fit the memory at once; at least one.
-fn concurrency(memory_mib: usize, batch_bytes: usize) -> usize {
-    let free = (memory_mib << 20).saturating_sub(BASE_BYTES);
-    (free / (OBJECT_BYTES + BATCHES_HELD * batch_bytes)).clamp(1, MAX_CHOSEN_CONCURRENCY)
+/// The function's memory in MiB.
+pub(crate) fn memory_mib(lookup: &impl Fn(&str) -> Option<String>) -> Result<usize, SettingError> {
+    let mib = MEMORY_SIZE.number(lookup, MIN_MEMORY_MIB as u64..=1 << 20)?;
+    Ok(mib as usize)
+}
+
+/// How many objects fit the memory at once, of which `fixed` bytes are taken, when one takes `each` bytes; at
+/// least one.
+fn concurrency(memory_mib: usize, fixed: usize, each: usize) -> usize {
+    let free = (memory_mib << 20).saturating_sub(fixed);
+    (free / each).clamp(1, MAX_CHOSEN_CONCURRENCY)
 }
 
 #[cfg(test)]
@@ -229,6 +343,21 @@ mod tests {
                 "64",
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE: 64 is not between 128 and 1048576. A valid value: 512",
             ),
+            (
+                "CLOUD_EXPORT_METADATA",
+                "stdout:",
+                "CLOUD_EXPORT_METADATA: nothing is kept at stdout:. A valid value: s3://metadata-use1/network",
+            ),
+            (
+                "CLOUD_EXPORT_DEVICE",
+                "router",
+                "CLOUD_EXPORT_DEVICE: \"router\" is none of vpc, subnet, interface, folder. A valid value: subnet",
+            ),
+            (
+                "CLOUD_EXPORT_GEOIP",
+                "s3://metadata-use1/",
+                "CLOUD_EXPORT_GEOIP: \"s3://metadata-use1/\" names no object. A valid value: s3://metadata-use1/country.mmdb /opt/asn.mmdb",
+            ),
         ] {
             let destination = if name == DESTINATIONS.name {
                 value
@@ -254,12 +383,33 @@ mod tests {
             error.contains("CLOUD_EXPORT_FORMAT") && error.contains("flow-log field"),
             "{error}"
         );
+        let error = config(&[
+            ("CLOUD_EXPORT_DESTINATIONS", "stdout:"),
+            ("CLOUD_EXPORT_ENRICH", "standard,src_nonsense"),
+        ])
+        .unwrap_err();
+        assert!(
+            error.contains("CLOUD_EXPORT_ENRICH: \"src_nonsense\" is no field"),
+            "{error}"
+        );
     }
 
     #[test]
     fn concurrency_follows_memory() {
-        let at = |memory: usize| concurrency(memory, 4 << 20);
-        assert_eq!((at(128), at(256), at(512), at(3008)), (2, 6, 8, 8));
-        assert_eq!(concurrency(128, 64 << 20), 1);
+        let of = |memory: &str, batch: &str, metadata: &str| {
+            let values = [
+                (DESTINATIONS.name, "stdout:"),
+                (MEMORY_SIZE.name, memory),
+                (BATCH_BYTES.name, batch),
+                (METADATA.name, metadata),
+            ];
+            config(&values).unwrap().concurrency
+        };
+        let at = |memory| of(memory, "", "");
+        assert_eq!((at("128"), at("256"), at("512"), at("3008")), (2, 6, 8, 8));
+        assert_eq!(of("128", "67108864", ""), 1);
+        // The index has its own share.
+        let at = |memory| of(memory, "", "s3://metadata/network");
+        assert_eq!((at("128"), at("256"), at("512"), at("3008")), (1, 2, 6, 8));
     }
 }

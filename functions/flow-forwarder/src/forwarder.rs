@@ -1,6 +1,7 @@
 //! The handler: an event in, an answer out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -12,6 +13,7 @@ use crate::answer::{Answer, MessageOutcome, worst};
 use crate::config::Config;
 use crate::event::{self, Invocation, Message, ObjectRef, Request};
 use crate::failure::Failure;
+use crate::index::Index;
 use crate::pipeline;
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
@@ -33,12 +35,20 @@ pub struct Handled {
 pub struct Forwarder {
     config: Config,
     source: AnySource,
+    index: Option<Arc<Index>>,
     destinations: Vec<AnyDestination>,
 }
 
 impl Forwarder {
-    /// A forwarder that reads from `source`. `aws` is what S3 destinations connect with.
-    pub fn new(config: Config, source: AnySource, aws: &SdkConfig) -> Forwarder {
+    /// A forwarder that reads from `source`, and enriches records from `index`, where there is one: see
+    /// [`EnrichmentSettings::start`](crate::enrichment::EnrichmentSettings::start). `aws` is what S3
+    /// destinations connect with.
+    pub fn new(
+        config: Config,
+        source: AnySource,
+        index: Option<Arc<Index>>,
+        aws: &SdkConfig,
+    ) -> Forwarder {
         let client = || aws_sdk_s3::Client::new(aws);
         let destinations = config
             .destinations
@@ -48,6 +58,7 @@ impl Forwarder {
         Forwarder {
             config,
             source,
+            index,
             destinations,
         }
     }
@@ -80,11 +91,15 @@ impl Forwarder {
                 named.push(object);
             }
         }
+        if let Some(index) = &self.index {
+            index.begin(budget).await;
+        }
         let forwarding = named.iter().map(|object| async {
             let started = Instant::now();
             let outcome = pipeline::forward(
                 object,
                 &self.source,
+                self.index.as_ref(),
                 &self.destinations,
                 &self.config.pipeline,
                 budget,
@@ -105,6 +120,7 @@ impl Forwarder {
             observe(&object);
             reports.push(object);
         }
+        report.index_bytes = self.index.as_ref().map(|index| index.fetched());
         let failures: HashMap<&ObjectRef, &Failure> = reports
             .iter()
             .filter_map(|r| Some((&r.object, r.outcome.failure.as_ref()?)))

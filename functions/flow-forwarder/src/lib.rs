@@ -1,7 +1,9 @@
 //! The flow forwarder: what happens between an S3 event and delivered records.
 //!
 //! ```text
-//! event ─▶ work ─▶ source ─▶ pipeline (decode ─▶ read ─▶ encode ─▶ batch) ─▶ destinations ─▶ answer
+//! event ─▶ work ─▶ source ─▶ pipeline (decode ─▶ read ─▶ enrich ─▶ encode ─▶ batch) ─▶ destinations ─▶ answer
+//!                                                          │
+//!                          index: directory and shards ────┘
 //! ```
 //!
 //! `main.rs` runs [`Forwarder::handle`] under the Lambda runtime; the command line and the tests
@@ -9,14 +11,18 @@
 
 pub mod answer;
 pub mod config;
+pub mod enrichment;
 pub mod event;
 pub mod failure;
 pub mod forwarder;
+pub mod index;
 pub mod pipeline;
 pub mod report;
+pub mod sides;
 pub mod source;
 
 pub use answer::Answer;
 pub use config::Config;
 pub use failure::Failure;
 pub use forwarder::Forwarder;
+pub use index::Index;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flow_forwarder::source::{AnySource, S3Source};
 use flow_forwarder::{Config, Failure, Forwarder};
-use invocation::{Budget, aws, logging};
+use invocation::{Budget, SettingError, aws, logging};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -12,24 +12,26 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| std::env::var(name).ok();
     logging::start(variable);
-    let config = match Config::from_lookup(variable) {
-        Ok(config) => config,
+    let forwarder = match start(variable).await {
+        Ok(forwarder) => forwarder,
         Err(error) => {
             tracing::error!(error_type = "Config.Environment", %error, "the function cannot start");
             return Err(error.into());
         }
     };
-    let aws = aws::sdk_config().await;
-    let forwarder = Forwarder::new(
-        config,
-        AnySource::S3(Box::new(S3Source::new(aws.clone()))),
-        &aws,
-    );
     let forwarder = &forwarder;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         invoke(forwarder, event)
     }))
     .await
+}
+
+async fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Forwarder, SettingError> {
+    let config = Config::from_lookup(variable)?;
+    let aws = aws::sdk_config().await;
+    let index = config.enrichment.start(None, &aws).await?;
+    let source = AnySource::S3(Box::new(S3Source::new(aws.clone())));
+    Ok(Forwarder::new(config, source, index, &aws))
 }
 
 async fn invoke(forwarder: &Forwarder, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {

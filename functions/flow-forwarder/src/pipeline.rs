@@ -1,8 +1,8 @@
 //! One object: opened, decoded, read, encoded, delivered.
 //!
 //! ```text
-//!  async                     blocking thread                          async
-//! chunks ─▶ bounded channel ─▶ decode ─▶ read ─▶ encode ─▶ batches ─▶ channel of one ─▶ destinations
+//!  async                     blocking thread                                     async
+//! chunks ─▶ bounded channel ─▶ decode ─▶ read ─▶ enrich ─▶ encode ─▶ batches ─▶ channel of one ─▶ destinations
 //! ```
 //!
 //! Memory is the channels' room, one block of text and three batches, whatever the object's size. A
@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::event::ObjectRef;
 use crate::failure::Failure;
+use crate::index::{self, Index, Lease};
+use crate::sides::{SideCounter, SideCounts};
 use crate::source::{Body, ObjectSource, OpenObject};
 use invocation::Budget;
 
@@ -43,6 +45,8 @@ pub struct ObjectOutcome {
     pub format: Option<LogFormat>,
     /// What the log's format lacks for analysis, once for each layout that lacks something.
     pub shortfalls: Vec<String>,
+    /// What became of the sides of its records; `None` when they are not enriched.
+    pub sides: Option<SideCounts>,
     /// Batches confirmed by every destination.
     pub batches: u64,
     /// Bytes of those batches.
@@ -51,10 +55,11 @@ pub struct ObjectOutcome {
     pub failure: Option<Failure>,
 }
 
-/// Forwards one object.
+/// Forwards one object; its records are enriched where there is an index.
 pub async fn forward(
     object: &ObjectRef,
     source: &impl ObjectSource,
+    index: Option<&Arc<Index>>,
     destinations: &[AnyDestination],
     options: &PipelineOptions,
     budget: &Budget,
@@ -76,7 +81,14 @@ pub async fn forward(
         }
     };
     let done = budget
-        .run(process(object, opened, destinations, options, &mut outcome))
+        .run(process(
+            object,
+            opened,
+            index,
+            destinations,
+            options,
+            &mut outcome,
+        ))
         .await;
     if done.is_none() {
         outcome.failure = Some(Failure::deadline());
@@ -87,10 +99,15 @@ pub async fn forward(
 async fn process(
     object: &ObjectRef,
     opened: OpenObject,
+    index: Option<&Arc<Index>>,
     destinations: &[AnyDestination],
     options: &PipelineOptions,
     outcome: &mut ObjectOutcome,
 ) {
+    let enricher = match index {
+        Some(index) => Some(index.enricher(index::origin(&opened.key)).await),
+        None => None,
+    };
     let origin = Arc::new(Origin {
         bucket: object.bucket.clone(),
         key: opened.key,
@@ -107,21 +124,19 @@ async fn process(
         }
     };
     let read_options = options.read.clone();
-    let batcher = Batcher::new(origin, options.batch_bytes);
+    let output = Output {
+        batcher: Batcher::new(origin, options.batch_bytes),
+        batches: batch_sender,
+        returned,
+    };
     let thread = tokio::task::spawn_blocking(move || {
         let mut reading = Reading {
             counts: Counts::default(),
             format: None,
             shortfalls: Vec::new(),
+            enricher: enricher.map(|enricher| (enricher, SideCounter::default())),
         };
-        let result = reading.run(
-            reader,
-            size,
-            &read_options,
-            batcher,
-            &batch_sender,
-            &returned,
-        );
+        let result = reading.run(reader, size, &read_options, output);
         (reading, result)
     });
     let feeding = async {
@@ -161,6 +176,10 @@ async fn process(
             outcome.counts = reading.counts;
             outcome.format = reading.format;
             outcome.shortfalls = reading.shortfalls;
+            if let (Some(index), Some((enricher, sides))) = (index, reading.enricher) {
+                outcome.sides = Some(sides.counts().clone());
+                index.take_back(enricher);
+            }
             outcome.failure = undelivered.or(result.err());
         }
         Err(_) => outcome.failure = Some(Failure::panicked()),
@@ -179,11 +198,19 @@ async fn deliver(batch: &Batch, destinations: &[AnyDestination]) -> Result<(), F
         .map_or(Ok(()), |error| Err(error.into()))
 }
 
+/// Where records go from the blocking thread, and delivered batches come back to.
+struct Output {
+    batcher: Batcher,
+    batches: mpsc::Sender<Batch>,
+    returned: std::sync::mpsc::Receiver<Batch>,
+}
+
 /// The part that runs on a blocking thread: everything between bytes and batches.
 struct Reading {
     counts: Counts,
     format: Option<LogFormat>,
     shortfalls: Vec<String>,
+    enricher: Option<(Lease, SideCounter)>,
 }
 
 impl Reading {
@@ -192,13 +219,11 @@ impl Reading {
         reader: Box<dyn Read + Send>,
         size: Option<u64>,
         options: &ReadOptions,
-        batcher: Batcher,
-        batches: &mpsc::Sender<Batch>,
-        returned: &std::sync::mpsc::Receiver<Batch>,
+        output: Output,
     ) -> Result<(), Failure> {
         let mut log = LogReader::open(reader, options)?;
         self.format = Some(log.format());
-        let result = read(&mut log, batcher, batches, returned);
+        let result = read(&mut log, self.enricher.as_mut(), output);
         self.counts = log.counts().clone();
         self.shortfalls = log
             .layouts()
@@ -223,10 +248,14 @@ impl Reading {
 
 fn read(
     log: &mut LogReader<'_>,
-    mut batcher: Batcher,
-    batches: &mpsc::Sender<Batch>,
-    returned: &std::sync::mpsc::Receiver<Batch>,
+    mut enricher: Option<&mut (Lease, SideCounter)>,
+    output: Output,
 ) -> Result<(), Failure> {
+    let Output {
+        mut batcher,
+        batches,
+        returned,
+    } = output;
     // A closed channel means that delivery failed; that failure is the one reported.
     let send = |batch: Batch| {
         batches
@@ -234,9 +263,16 @@ fn read(
             .map_err(|_| Failure::deadline())
     };
     while let Some(row) = log.next_row()? {
-        if let Row::Record(record) = row
-            && let Some(batch) = batcher.push(&record)
-        {
+        let Row::Record(record) = row else { continue };
+        let complete = match &mut enricher {
+            None => batcher.push(&record),
+            Some((enricher, sides)) => {
+                let enrichment = enricher.enrich(&record);
+                sides.count(&enrichment);
+                batcher.push_enriched(&record, &enrichment)
+            }
+        };
+        if let Some(batch) = complete {
             send(batch)?;
             if let Ok(delivered) = returned.try_recv() {
                 batcher.recycle(delivered);

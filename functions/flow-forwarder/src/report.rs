@@ -8,6 +8,7 @@ use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
 
 use crate::event::ObjectRef;
 use crate::pipeline::ObjectOutcome;
+use crate::sides::SideCounts;
 
 /// A forwarded or failed object, with all that is said of it.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ impl ObjectReport {
             counts,
             format,
             shortfalls,
+            sides,
             batches,
             bytes_out,
             failure,
@@ -36,6 +38,12 @@ impl ObjectReport {
             .map(|(reason, n)| (reason.to_owned(), n.into()))
             .collect();
         let skipped = Value::Object(skipped).to_string();
+        let unenriched = sides.as_ref().map(|sides| {
+            let reasons = sides.misses_by_reason();
+            let reasons = reasons.map(|(reason, n)| (reason.to_owned(), n.into()));
+            Value::Object(reasons.collect()).to_string()
+        });
+        let sides = sides.as_ref();
         let examples: Vec<String> = counts.examples.iter().map(ToString::to_string).collect();
         let examples = Value::from(examples).to_string();
         // What the key tells is a hint for whoever searches the log; the content decided the rest.
@@ -58,6 +66,10 @@ impl ObjectReport {
                     examples,
                     unknown_columns = counts.unknown_columns.join(" "),
                     shortfall = shortfalls.join("; "),
+                    hits = sides.map(SideCounts::hits),
+                    stale = sides.map(SideCounts::stale),
+                    misses = sides.map(SideCounts::misses),
+                    unenriched,
                     bytes_in = counts.bytes_in,
                     bytes_decoded = counts.bytes_decoded,
                     bytes_out,
@@ -97,6 +109,10 @@ pub struct InvocationReport {
     pub malformed_messages: u64,
     /// What was read.
     pub counts: Counts,
+    /// What became of the sides of records; `None` when none was enriched.
+    pub sides: Option<SideCounts>,
+    /// Bytes of the index that were fetched; `None` when there is none.
+    pub index_bytes: Option<u64>,
     /// Bytes confirmed by every destination.
     pub bytes_out: u64,
     /// Batches confirmed by every destination.
@@ -120,6 +136,10 @@ const METRICS: &[(&str, &str)] = &[
     ("BytesDecoded", "Bytes"),
     ("BytesOut", "Bytes"),
     ("BatchesDelivered", "Count"),
+    ("SidesHit", "Count"),
+    ("SidesStale", "Count"),
+    ("SidesMissed", "Count"),
+    ("IndexLoaded", "Bytes"),
     ("Lag", "Seconds"),
     ("Duration", "Milliseconds"),
 ];
@@ -132,6 +152,9 @@ impl InvocationReport {
             Some(failure) => self.failed[failure.class as usize] += 1,
         }
         self.counts.add(&outcome.counts);
+        if let Some(sides) = &outcome.sides {
+            self.sides.get_or_insert_default().add(sides);
+        }
         self.bytes_out += outcome.bytes_out;
         self.batches += outcome.batches;
     }
@@ -144,7 +167,7 @@ impl InvocationReport {
     /// The invocation's record in CloudWatch's embedded metric format, one line of JSON.
     ///
     /// `now_ms` is Unix time in milliseconds. `Lag` is how far the newest record lies behind it,
-    /// and left out when there was none.
+    /// and left out when there was none. What enrichment found is left out where nothing is enriched.
     pub fn metrics(
         &self,
         namespace: &str,
@@ -179,6 +202,10 @@ impl InvocationReport {
             Some(*bytes_decoded),
             Some(self.bytes_out),
             Some(self.batches),
+            self.sides.as_ref().map(SideCounts::hits),
+            self.sides.as_ref().map(SideCounts::stale),
+            self.sides.as_ref().map(SideCounts::misses),
+            self.index_bytes,
             lag,
             Some(duration.as_millis() as u64),
         ];

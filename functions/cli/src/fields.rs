@@ -1,0 +1,37 @@
+//! `cloud-export fields`: the dictionary of what enrichment adds.
+
+use telemetry::enrichment::field::{Level, ValueType};
+use telemetry::enrichment::{FlowField, SideField};
+
+use crate::Stop;
+use crate::args::FieldsArguments;
+use crate::summary::{say, text_table};
+
+/// Prints the fields, in the order of delivery.
+pub fn fields(arguments: &FieldsArguments) -> Result<(), Stop> {
+    let level = arguments.level.as_deref().map(level).transpose()?;
+    let chosen = |of: Level| level.is_none_or(|level| of <= level);
+    let row = |name: String, kind: ValueType, level: Level, meaning: &str| {
+        let kind = kind.label().to_owned();
+        [name, kind, level.label().to_owned(), meaning.to_owned()]
+    };
+    let sides = SideField::ALL.iter().filter(|f| chosen(f.level()));
+    let sides = sides.map(|f| {
+        let name = format!("src_{0}, dst_{0}", f.name());
+        row(name, f.value_type(), f.level(), f.meaning())
+    });
+    let flow = FlowField::ALL.iter().filter(|f| chosen(f.level()));
+    let flow = flow.map(|f| row(f.name().to_owned(), f.value_type(), f.level(), f.meaning()));
+    let rows: Vec<[String; 4]> = sides.chain(flow).collect();
+    let rows: Vec<&[String]> = rows.iter().map(<[String; 4]>::as_slice).collect();
+    say(text_table(&["field", "type", "from level", "meaning"], &rows).trim_end());
+    Ok(())
+}
+
+fn level(name: &str) -> Result<Level, Stop> {
+    let level = Level::ALL.into_iter().find(|level| level.label() == name);
+    level.ok_or_else(|| {
+        let names = Level::ALL.map(Level::label);
+        Stop::Usage(format!("--level: {name:?} is none of {}", names.join(", ")))
+    })
+}
