@@ -34,8 +34,9 @@ mod vpc;
 
 pub use facts::Facts;
 use facts::{Class, DeviceFacts, FactsKey};
-use memo::{Mixing, Numbered};
-use seat::{Ground, Plan, Reached, Seat};
+pub(super) use memo::Mixing;
+use memo::Numbered;
+use seat::{Ground, Plan, ReachedTable, Seat};
 
 /// What `device` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +217,7 @@ struct Resolved {
     facts: u32,
     /// What rejections are explained by.
     near: Near,
-    far: Found,
+    far: u32,
     rejected: bool,
 }
 
@@ -233,6 +234,8 @@ pub struct Enricher {
     side_numbers: HashMap<Found, u32, Mixing>,
     /// The class of each side, by the side's number.
     side_classes: Vec<u32>,
+    /// What each side was found to be, by the side's number.
+    founds: Vec<Found>,
     classes: Numbered<Class>,
     devices: Numbered<DeviceFacts>,
     places: Numbered<(u8, u16, u32, u32, Near)>,
@@ -244,7 +247,7 @@ pub struct Enricher {
     seats: HashMap<Box<[u8]>, Seat, Mixing>,
     /// The columns of the last record that say where it was logged, and where that is.
     last_seat: (Vec<u8>, Option<Seat>),
-    reached: Vec<Option<Reached>>,
+    reached: ReachedTable,
     plan: Option<Plan>,
     key: Vec<u8>,
     rejection: Rejection,
@@ -268,6 +271,7 @@ impl Enricher {
             kept: Kept::default(),
             side_numbers: HashMap::default(),
             side_classes: Vec::new(),
+            founds: Vec::new(),
             classes: Numbered::default(),
             devices: Numbered::default(),
             places: Numbered::default(),
@@ -278,7 +282,7 @@ impl Enricher {
             fact_slots: Vec::new(),
             seats: HashMap::default(),
             last_seat: (Vec::new(), None),
-            reached: Vec::new(),
+            reached: ReachedTable::default(),
             plan: None,
             key: Vec::new(),
             rejection: Rejection::default(),
@@ -305,6 +309,7 @@ impl Enricher {
         self.kept.facts.clear();
         self.side_numbers.clear();
         self.side_classes.clear();
+        self.founds.clear();
         self.classes.clear();
         self.devices.clear();
         self.places.clear();
@@ -315,7 +320,7 @@ impl Enricher {
         self.fact_slots.fill(None);
         self.seats.clear();
         self.last_seat.1 = None;
-        self.reached.fill(None);
+        self.reached.clear();
         self.resolver.forget();
     }
 
@@ -418,6 +423,7 @@ impl Enricher {
         self.side_classes
             .push(self.classes.number(Class::of(&side)));
         self.kept.sides.push(side);
+        self.founds.push(found);
         self.side_numbers.insert(found, number);
         number
     }

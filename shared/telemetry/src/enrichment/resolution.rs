@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::aws_ranges::AwsRanges;
+use super::enricher::Mixing;
 use super::geography::Geography;
 use super::side::{How, Side, Status};
 use super::transfer::{Hybrid, InterfaceKind, Place};
@@ -217,10 +218,10 @@ enum Beyond {
 pub(super) struct Resolver {
     directory: Loaded<Directory>,
     load: LoadShard,
-    units: HashMap<(String, String), u16>,
+    units: HashMap<(String, String), u16, Mixing>,
     shards: Vec<Loaded<Shard>>,
     told: Vec<Told>,
-    told_places: HashMap<Told, u32>,
+    told_places: HashMap<Told, u32, Mixing>,
     ranges: Option<Arc<AwsRanges>>,
     geography: Option<Arc<Geography>>,
     /// Seconds after which what was collected counts as stale.
@@ -266,10 +267,10 @@ impl Resolver {
         Resolver {
             directory,
             load,
-            units: HashMap::new(),
+            units: HashMap::default(),
             shards: Vec::new(),
             told: vec![Told::default()],
-            told_places: HashMap::from([(Told::default(), 0)]),
+            told_places: HashMap::from_iter([(Told::default(), 0)]),
             ranges,
             geography,
             max_age,

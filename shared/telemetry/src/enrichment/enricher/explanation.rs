@@ -144,10 +144,11 @@ impl Enricher {
 
     /// The security groups of the far side's interface; `None` when they are not known.
     fn groups_of(&self, resolved: &Resolved) -> Option<Vec<&str>> {
-        if resolved.far.interface == NONE {
+        let far = self.founds.get(resolved.far as usize)?;
+        if far.interface == NONE {
             return None;
         }
-        let (shard, row) = self.resolver.place_of(&resolved.far)?;
+        let (shard, row) = self.resolver.place_of(far)?;
         let file = shard.file();
         let groups = file.linked::<GroupRow>(row.groups);
         Some(groups.filter_map(|group| file.text(group.id)).collect())

@@ -111,7 +111,7 @@ impl Enricher {
             destination,
             facts,
             near,
-            far: receiver.0,
+            far: destination,
             rejected: false,
         }
     }

@@ -30,6 +30,14 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
         number
     }
 
+    /// The number that a value has already, by what it is borrowed as.
+    pub(super) fn known<Q: ?Sized + Eq + Hash>(&self, value: &Q) -> Option<u32>
+    where
+        T: std::borrow::Borrow<Q>,
+    {
+        self.numbers.get(value).copied()
+    }
+
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         self.values.get(number as usize)
     }
@@ -42,7 +50,7 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
 
 /// A fast hash for tables in memory; their keys are not chosen by strangers at will: a collision costs time.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Mixer(u64);
+pub(in crate::enrichment) struct Mixer(u64);
 
 impl Mixer {
     #[inline]
@@ -100,4 +108,4 @@ impl Hasher for Mixer {
     }
 }
 
-pub(super) type Mixing = BuildHasherDefault<Mixer>;
+pub(in crate::enrichment) type Mixing = BuildHasherDefault<Mixer>;

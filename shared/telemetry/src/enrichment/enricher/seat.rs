@@ -59,19 +59,70 @@ struct Way {
 /// Who has an address, as seen from a place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reached {
+    address: u128,
     place: u32,
     service: u32,
-    address: u128,
-    /// What it was found to be.
-    pub found: Found,
-    /// Its number.
+    /// When it holds.
+    valid: Range32,
+    /// The side's number.
     pub number: u32,
-    /// When that holds.
-    pub valid: Range32,
 }
 
-/// Addresses that are kept; a power of two. Few ends take most of the traffic.
-pub(super) const REACHED: usize = 1 << 16;
+/// Addresses that are kept: few ends take most of the traffic. The table grows while it is too small, so that a
+/// small object does not pay for a large one.
+#[derive(Debug, Default)]
+pub(super) struct ReachedTable {
+    slots: Vec<Option<Reached>>,
+    missed: usize,
+}
+
+/// Slots of a table to begin with, and at most; powers of two.
+const FEWEST_SLOTS: usize = 1 << 10;
+const MOST_SLOTS: usize = 1 << 17;
+
+impl ReachedTable {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.missed = 0;
+    }
+
+    #[inline]
+    fn slot(&self, address: u128, place: u32, service: u32) -> usize {
+        let mut hash = Mixer::default();
+        hash.write_u128(address);
+        hash.write_u32(place ^ service.rotate_left(16));
+        hash.finish() as usize & (self.slots.len().wrapping_sub(1))
+    }
+
+    #[inline]
+    fn get(&self, address: u128, place: u32, service: u32, time: u32) -> Option<u32> {
+        let slot = self.slots.get(self.slot(address, place, service))?;
+        let reached = slot.as_ref().filter(|reached| {
+            reached.address == address && reached.place == place && reached.service == service
+        })?;
+        reached.valid.contains(time).then_some(reached.number)
+    }
+
+    fn put(&mut self, reached: Reached) {
+        self.missed += 1;
+        if self.missed > self.slots.len() && self.slots.len() < MOST_SLOTS {
+            let size = (self.slots.len() * 4).clamp(FEWEST_SLOTS, MOST_SLOTS);
+            let before = std::mem::replace(&mut self.slots, vec![None; size]);
+            self.missed = 0;
+            for reached in before.into_iter().flatten() {
+                self.set(reached);
+            }
+        }
+        self.set(reached);
+    }
+
+    fn set(&mut self, reached: Reached) {
+        let slot = self.slot(reached.address, reached.place, reached.service);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = Some(reached);
+        }
+    }
+}
 
 /// Which columns of a layout say where a record was logged: runs of columns that stand side by side.
 pub(super) struct Plan {
@@ -261,10 +312,14 @@ impl Enricher {
         }
     }
 
-    /// The gateway of the route to an address, and the number of the side that its interface is.
+    /// The gateway of a route to an address, and the number of the side that its interface is.
     #[inline]
-    pub(super) fn gateway(&mut self, seat: &Seat, address: IpAddr) -> (Option<(u32, u32)>, u32) {
-        let (_, way) = self.way(seat, bits(address), address);
+    pub(super) fn gateway(
+        &mut self,
+        seat: &Seat,
+        way: Option<usize>,
+        address: IpAddr,
+    ) -> (Option<(u32, u32)>, u32) {
         let ground = self.grounds.get(seat.ground as usize);
         let Some(found) = way.and_then(|way| ground?.routes.get(way)).copied() else {
             return (None, NONE);
@@ -287,7 +342,7 @@ impl Enricher {
         (Some((found.kind, found.gateway)), hop)
     }
 
-    /// Who has an address, as seen from where a record was logged.
+    /// The number of who has an address, as seen from where a record was logged, and the route there.
     #[inline]
     pub(super) fn reach(
         &mut self,
@@ -295,35 +350,30 @@ impl Enricher {
         address: IpAddr,
         time: u32,
         service: Option<&str>,
-    ) -> Reached {
+    ) -> (u32, Option<usize>) {
         let service_number = match service {
             None => NONE,
-            Some(service) => self.names.number(service.into()),
+            Some(service) => {
+                let known = self.names.known(service);
+                known.unwrap_or_else(|| self.names.number(service.into()))
+            }
         };
         let address_bits = bits(address);
-        let (place, _) = self.way(seat, address_bits, address);
-        let mut hash = Mixer::default();
-        hash.write_u128(address_bits);
-        hash.write_u32(place ^ service_number.rotate_left(16));
-        let slot = hash.finish() as usize & (REACHED - 1);
-        if let Some(Some(reached)) = self.reached.get(slot)
-            && reached.address == address_bits
-            && reached.place == place
-            && reached.service == service_number
-            && reached.valid.contains(time)
-        {
-            return *reached;
-        }
-        let reached = self.find_reached(seat, address, time, service);
-        let reached = Reached {
-            place,
-            service: service_number,
-            ..reached
+        let (place, way) = self.way(seat, address_bits, address);
+        let known = self.reached.get(address_bits, place, service_number, time);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let reached = self.find_reached(seat, address, time, service);
+                self.reached.put(Reached {
+                    place,
+                    service: service_number,
+                    ..reached
+                });
+                reached.number
+            }
         };
-        if let Some(slot) = self.reached.get_mut(slot) {
-            *slot = Some(reached);
-        }
-        reached
+        (number, way)
     }
 
     #[cold]
@@ -335,17 +385,13 @@ impl Enricher {
         time: u32,
         service: Option<&str>,
     ) -> Reached {
-        if self.reached.is_empty() {
-            self.reached.resize(REACHED, None);
-        }
         let (found, valid) = self.resolver.far(&seat.near, address, time, service);
         Reached {
+            address: bits(address),
             place: NONE,
             service: NONE,
-            address: bits(address),
-            found,
-            number: self.number(found),
             valid,
+            number: self.number(found),
         }
     }
 
@@ -362,8 +408,9 @@ impl Enricher {
 
     /// Whether what was found is the interface that logged the record.
     #[inline]
-    pub(super) fn is_own(&self, seat: &Seat, reached: &Reached) -> bool {
-        self.resolver.same_interface(&reached.found, &seat.own)
+    pub(super) fn is_own(&self, seat: &Seat, number: u32) -> bool {
+        let found = self.founds.get(number as usize);
+        found.is_some_and(|found| self.resolver.same_interface(found, &seat.own))
     }
 }
 

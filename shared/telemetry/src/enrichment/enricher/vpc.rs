@@ -44,7 +44,7 @@ impl Enricher {
             // A regional NAT gateway has no interface whose address a record could show.
             direction == Some(side) && address == seen && seat.near.has_interface()
         };
-        let mut ends = [(seat.own, seat.own_number); 2];
+        let mut ends = [(seat.own_number, None); 2];
         let sides = [
             (
                 FlowDirection::Egress,
@@ -62,7 +62,7 @@ impl Enricher {
         for (end, (side, talks, seen, service_field)) in ends.iter_mut().zip(sides) {
             let Some(address) = talks else {
                 let found = nothing(How::NoAddress);
-                *end = (found, self.number(found));
+                *end = (self.number(found), None);
                 continue;
             };
             // Its own address, whoever has it by now.
@@ -84,54 +84,54 @@ impl Enricher {
                     time,
                     service(service_field),
                 );
-                *end = (found, self.number(found));
+                *end = (self.number(found), None);
                 continue;
             }
-            let reached = self.reach(&seat, address, time, service(service_field));
-            if !self.is_own(&seat, &reached) {
-                *end = (reached.found, reached.number);
-            }
+            let (number, way) = self.reach(&seat, address, time, service(service_field));
+            *end = match self.is_own(&seat, number) {
+                true => (seat.own_number, way),
+                false => (number, way),
+            };
         }
         let (talks, seen) = match direction {
             Some(FlowDirection::Ingress) => (sender, source),
             _ => (receiver, destination),
         };
         let far_end = usize::from(direction != Some(FlowDirection::Ingress));
+        let way = ends.get(far_end).and_then(|(_, way)| *way);
         let (route, gateway) = match talks {
-            Some(talks) if direction.is_some() => self.gateway(&seat, talks),
+            Some(talks) if direction.is_some() => self.gateway(&seat, way, talks),
             _ => (None, NONE),
         };
         let mut hop = match (talks, seen) {
             (Some(talks), Some(seen)) if talks != seen => {
-                let reached = self.reach(&seat, seen, time, None);
-                Some((reached.number, HopSource::Address))
+                let (number, _) = self.reach(&seat, seen, time, None);
+                Some((number, HopSource::Address))
             }
             _ => (gateway != NONE).then_some((gateway, HopSource::Route)),
         };
         if next_hops && let Some((told, carrier)) = next_hop(flow) {
-            let far = ends.get_mut(far_end);
             let is_endpoint = told.interface_type.as_deref() == Some("vpc_endpoint");
             let told = self.resolver.tell(told);
+            let far = ends.get(far_end).map_or(NONE, |(number, _)| *number);
+            let found = self.founds.get(far as usize).copied();
             // The next hop is the far end itself, where it is within the VPC and nothing is in between.
             let itself = talks == seen
                 && (!carrier || is_endpoint)
-                && far
-                    .as_ref()
-                    .is_some_and(|(found, _)| is_inside(found.place));
+                && found.is_some_and(|found| is_inside(found.place));
             if !itself || is_endpoint {
                 let found = Found::of_record(told);
                 hop = Some((self.number(found), HopSource::Record));
             }
-            if let (true, Some((found, number))) = (itself, far)
+            if let (true, Some(found), Some(end)) = (itself, found, ends.get_mut(far_end))
                 && found.interface == NONE
             {
-                *found = self.resolver.told_side(*found, told);
-                let found = *found;
-                *number = self.number(found);
+                let found = self.resolver.told_side(found, told);
+                *end = (self.number(found), None);
             }
         }
         let rejected = flow.action() == Some(Action::Reject);
-        let [(source_found, source), (destination_found, destination)] = ends;
+        let [(source, _), (destination, _)] = ends;
         let key = FactsKey {
             source: self.class(source),
             destination: self.class(destination),
@@ -159,8 +159,8 @@ impl Enricher {
             facts,
             near: seat.near,
             far: match direction {
-                Some(FlowDirection::Ingress) => source_found,
-                _ => destination_found,
+                Some(FlowDirection::Ingress) => source,
+                _ => destination,
             },
             rejected,
         }
