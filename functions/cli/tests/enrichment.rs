@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -73,6 +74,92 @@ fn run_enriches_the_shipped_samples_unless_told_not_to() {
         assert!(summary.contains(row), "{summary}");
     }
     assert!(!text(&run(&["run", EVENT, "--enrich", "none"]).stderr).contains("sides found"));
+}
+
+/// Members of two lines of JSON that differ: name, expected, found.
+fn differences(expected: &str, found: &str) -> String {
+    let members = |line: &str| match serde_json::from_str(line) {
+        Ok(Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    let (expected, found) = (members(expected), members(found));
+    let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+    let lines = names.into_iter().filter_map(|name| {
+        let (expected, found) = (expected.get(name), found.get(name));
+        let differ = expected != found;
+        differ.then(|| {
+            format!(
+                "  {name}: expected {}, found {}\n",
+                shown(expected),
+                shown(found)
+            )
+        })
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_shipped_samples_come_out_enriched_as_the_golden_file_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/samples-enriched.ndjson");
+    let found = records(&["run", EVENT]);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, found.join("\n") + "\n").unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    let expected: Vec<&str> = golden.lines().collect();
+    let wrong = expected.iter().zip(&found).filter(|(e, f)| *e != f);
+    let wrong: Vec<String> = wrong
+        .map(|(expected, found)| format!("{found}\n{}", differences(expected, found)))
+        .collect();
+    assert!(
+        wrong.is_empty() && expected.len() == found.len(),
+        "{}\n{} of {} records differ. If that is right, write the file anew with UPDATE_GOLDEN=1",
+        wrong.first().map_or("", String::as_str),
+        wrong.len(),
+        found.len(),
+    );
+}
+
+#[test]
+fn the_readme_shows_a_record_and_a_summary_of_its_first_command() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let shown = readme.lines().find(|line| line.starts_with("{\"version\""));
+    let output = run(&["run", EVENT]);
+    let mut records = text(&output.stdout).lines();
+    assert!(records.any(|record| Some(record) == shown), "{shown:?}");
+    let summary = text(&output.stderr).lines();
+    let counted = summary.skip_while(|line| !line.starts_with("objects "));
+    for line in counted.take_while(|line| !line.starts_with("bytes in")) {
+        assert!(readme.lines().any(|shown| shown == line), "{line}");
+    }
+}
+
+#[test]
+fn every_side_in_the_shipped_samples_is_known_but_those_that_nobody_has() {
+    let records = records(&["run", EVENT]);
+    let records = records.iter().map(|r| serde_json::from_str(r).unwrap());
+    let records: Vec<Value> = records.collect();
+    let missed: BTreeSet<String> = [("src_status", "srcaddr"), ("dst_status", "dstaddr")]
+        .into_iter()
+        .flat_map(|(status, address)| {
+            let missed = records.iter().filter(move |r| r[status] == "miss");
+            missed.map(move |r| r[address].to_string())
+        })
+        .collect();
+    // One that no route leads to, and one behind a route that drops.
+    let nobody = ["\"172.31.9.9\"", "\"192.168.99.4\""].map(String::from);
+    assert_eq!(missed, BTreeSet::from(nobody));
+    // Every rejected flow has a reason.
+    let rejected = records.iter().filter(|r| r["action"] == "REJECT");
+    let by: BTreeSet<&str> = rejected.map(|r| r["reject_by"].as_str().unwrap()).collect();
+    let reasons = [
+        "block-public-access",
+        "encryption-controls",
+        "network-acl",
+        "security-group",
+    ];
+    assert_eq!(by, BTreeSet::from(reasons));
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn contents(directory: &Path) -> Vec<(PathBuf, String)> {
 const TABLE: &str = "\
 account       region     state     endpoints  rows  calls
 123456789012  global     complete  3 ok       3     3
-123456789012  us-east-1  complete  19 ok      26    19
+123456789012  us-east-1  complete  35 ok      76    35
 210987654321  global     complete  3 ok       3     3
-210987654321  us-east-1  complete  8 ok       10    8
+210987654321  us-east-1  complete  17 ok      30    17
 ";
 
 #[test]
@@ -124,7 +124,7 @@ fn the_recorded_estate_is_collected_kept_and_listed() {
     assert_eq!(shared.len(), 1, "both accounts see it, and it is one");
     assert_eq!(shared[0]["account"], "123456789012");
     let named = lines_of_json(&inventory(&["--id", "i-0d4e5f60718293a4b", "--json"]));
-    assert_eq!(named[0]["name"], "orders-db");
+    assert_eq!(named[0]["name"], "cart-cache");
     let of_vpc = inventory(&["--vpc", "vpc-0d4e5f60718293a4b", "--region", "us-east-1"]);
     assert!(text(&of_vpc.stdout).contains("eni-051b2c3d4e5f60718"));
     assert!(!text(&of_vpc.stdout).contains("vpc-0a1b2c3d4e5f60718"));
@@ -147,7 +147,7 @@ fn the_recorded_estate_is_collected_kept_and_listed() {
     std::fs::create_dir_all(&moved).unwrap();
     let recorded = "samples/metadata/aws_configs/accounts/210987654321/us-east-1/answers.json";
     let recorded = std::fs::read_to_string(project().join(recorded)).unwrap();
-    let renamed = recorded.replace("orders-db", "orders-db-old");
+    let renamed = recorded.replace("cart-cache", "cart-cache-old");
     std::fs::write(moved.join("answers.json"), renamed).unwrap();
     assert_eq!(
         collect(root.path().join("aws_configs").to_str().unwrap())

@@ -201,7 +201,7 @@ fn write_amount(out: &mut Vec<u8>, amount: f64) {
     let mut digits = [b'0'; 24];
     let mut at = digits.len();
     let mut behind = AMOUNT_DIGITS;
-    while behind > 0 && rest % 10 == 0 {
+    while behind > 0 && rest.is_multiple_of(10) {
         rest /= 10;
         behind -= 1;
     }

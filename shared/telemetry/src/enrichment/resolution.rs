@@ -168,6 +168,8 @@ pub(super) struct Near {
     pub interface: u32,
     pub told: u32,
     pub kind: InterfaceKind,
+    /// Whether the interface has a public address.
+    pub public: bool,
     /// Why the index does not help, for the field `metadata`.
     pub trouble: Option<&'static str>,
     how: How,
@@ -207,6 +209,7 @@ enum Beyond {
         hybrid: Hybrid,
         kind: &'static str,
         id: String,
+        name: Option<String>,
     },
     /// It leads nowhere, or drops.
     Nowhere,
@@ -380,6 +383,7 @@ impl Resolver {
                 known.resource_type.as_deref(),
                 known.interface_type.as_deref(),
             ),
+            public: false,
             trouble: None,
             how: How::UnknownInterface,
         };
@@ -399,6 +403,7 @@ impl Resolver {
                     vpc: or_none(found.vpc),
                     subnet: or_none(found.subnet),
                     interface: row,
+                    public: found.public,
                     kind: interface_kind(resource, shard.file().text(found.interface_type)),
                     how: How::Interface,
                     ..near
@@ -442,6 +447,7 @@ impl Resolver {
             interface: NONE,
             told: 0,
             kind: InterfaceKind::Unknown,
+            public: false,
             trouble: None,
             how: How::UnknownVpc,
         };
@@ -471,6 +477,7 @@ impl Resolver {
             interface: NONE,
             told: 0,
             kind: InterfaceKind::Unknown,
+            public: false,
             trouble: self.directory.trouble(),
             how,
         }
@@ -690,6 +697,7 @@ impl Resolver {
                 true => near.kind,
                 false => InterfaceKind::Unknown,
             },
+            public: false,
             ..*near
         }
     }
@@ -758,6 +766,7 @@ impl Resolver {
                 break;
             };
             let id = file.file().text(route.gateway).unwrap_or_default();
+            let gateway_name = file.gateway(id).and_then(|row| file.file().text(row.name));
             match GatewayKind::of(route.kind) {
                 GatewayKind::Peering => return self.peer(id, &vpc, address, time),
                 GatewayKind::Transit => {
@@ -782,10 +791,10 @@ impl Resolver {
                 }
                 GatewayKind::VirtualPrivate => {
                     let hybrid = self.hybrid(id);
-                    return self.on_premises(hybrid, "virtual-private-gateway", id);
+                    return self.on_premises(hybrid, "virtual-private-gateway", id, gateway_name);
                 }
                 GatewayKind::LocalGateway => {
-                    return self.on_premises(Hybrid::Either, "local-gateway", id);
+                    return self.on_premises(Hybrid::Either, "local-gateway", id, gateway_name);
                 }
                 GatewayKind::GatewayEndpoint => {
                     let service = service.map(str::to_owned).or_else(|| {
@@ -874,10 +883,11 @@ impl Resolver {
         }
     }
 
-    fn on_premises(&mut self, hybrid: Hybrid, kind: &str, id: &str) -> Timed {
+    fn on_premises(&mut self, hybrid: Hybrid, kind: &str, id: &str, name: Option<&str>) -> Timed {
         let told = self.tell(Told {
             resource_type: Some(kind.into()),
             resource_id: Some(id.into()),
+            resource_name: name.map(Into::into),
             ..Told::default()
         });
         let how = match hybrid {
@@ -1165,7 +1175,12 @@ impl Resolver {
                 true => self.public(None, address, time, service),
                 false => self.listed(shard, address, How::UnknownAddress),
             },
-            Beyond::OnPremises { hybrid, kind, id } => self.on_premises(hybrid, kind, &id),
+            Beyond::OnPremises {
+                hybrid,
+                kind,
+                id,
+                name,
+            } => self.on_premises(hybrid, kind, &id, name.as_deref()),
             Beyond::Nowhere => match is_public(address) {
                 true => self.public(Some(shard), address, time, service),
                 false => self.listed(shard, address, How::UnknownAddress),
@@ -1456,13 +1471,21 @@ impl Resolver {
                 self.in_vpc_of(resource, owner, None, address, time, How::TransitGateway)
             }
             "vpc" => self.anywhere(address, time, service),
-            "vpn" | "vpn-concentrator" => self.on_premises(Hybrid::Vpn, "vpn-connection", resource),
-            "client-vpn" => self.on_premises(Hybrid::Vpn, "client-vpn-endpoint", resource),
+            "vpn" | "vpn-concentrator" => {
+                self.on_premises(Hybrid::Vpn, "vpn-connection", resource, text(side.name))
+            }
+            "client-vpn" => {
+                let kind = "client-vpn-endpoint";
+                self.on_premises(Hybrid::Vpn, kind, resource, text(side.name))
+            }
             "direct-connect-gateway" => {
                 let kind = "direct-connect-gateway";
-                self.on_premises(Hybrid::DirectConnect, kind, resource)
+                self.on_premises(Hybrid::DirectConnect, kind, resource, text(side.name))
             }
-            "connect" => self.on_premises(Hybrid::Either, "transit-gateway-connect", resource),
+            "connect" => {
+                let kind = "transit-gateway-connect";
+                self.on_premises(Hybrid::Either, kind, resource, text(side.name))
+            }
             "peering" | "tgw-peering" => {
                 // One of the VPCs at the other gateway, and those behind it, if one only has the address.
                 let here = text(side.gateway)?.to_owned();
@@ -1765,6 +1788,7 @@ fn transit(directory: &Directory, gateway: &str, table: &str, address: IpAddr) -
             hybrid,
             kind,
             id: resource,
+            name: text(side.name).map(str::to_owned),
         };
     }
     Beyond::Unknown

@@ -52,6 +52,7 @@ struct InterfaceDraft {
     tenure: Tenure,
     stale: u32,
     forwards: bool,
+    public: bool,
 }
 
 /// Something that interfaces hold: an address or a block of a VPC, or a public address.
@@ -201,6 +202,7 @@ impl Tenants {
                 tenure,
                 stale: row.stale,
                 forwards: row.forwards,
+                public: row.public,
             };
             self.interfaces.insert(id, draft);
         }
@@ -366,6 +368,7 @@ impl InterfaceDraft {
                 .stale_since
                 .map_or(0, |since| seconds(since).max(1)),
             forwards: interface.source_dest_check == Some(false),
+            public: interface.addresses.iter().any(|a| a.public.is_some()),
         }
     }
 }
@@ -651,6 +654,7 @@ impl<'i> ShardWriter<'i> {
                 stale: draft.stale,
                 logged,
                 forwards: draft.forwards,
+                public: draft.public,
             });
         }
         // At most half of the slots are taken, so that few are looked at.
@@ -1199,10 +1203,14 @@ fn transit(inventory: &Inventory, by: Viewer, logged: &BTreeSet<&str>, tables: &
                 continue;
             }
             let kind = side.resource_type.as_ref();
+            // People name the connection rather than its attachment.
+            let connection = side.resource.as_deref();
+            let connection = connection.and_then(|id| inventory.vpn_connections.get(id));
+            let named = name(&attachment.tags).or(connection.and_then(|c| name(&c.tags)));
             tables.attachments.push(AttachmentRow {
                 by,
                 id: writer.text(attachment.id.as_str()),
-                name: writer.text(name(&attachment.tags)),
+                name: writer.text(named),
                 gateway: writer.text(side.transit_gateway.as_deref()),
                 kind: writer.text(kind.map(AttachmentType::as_str)),
                 resource: writer.text(side.resource.as_deref()),

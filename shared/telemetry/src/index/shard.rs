@@ -116,6 +116,8 @@ rows! {
         logged: bool,
         /// Whether it forwards others' traffic: without the check of source and destination.
         forwards: bool,
+        /// Whether it has a public address.
+        public: bool,
     }
 
     /// A slot of the hash table of interface ids; open addressing, a power of two of slots.

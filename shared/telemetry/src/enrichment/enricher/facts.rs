@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use super::memo::Mixer;
 use super::{Device, Enricher};
 use crate::enrichment::field::{FieldValue, FlowField};
-use crate::enrichment::resolution::Near;
+use crate::enrichment::resolution::{NONE, Near};
 use crate::enrichment::side::{Side, Status};
 use crate::enrichment::transfer::{
     self, Hop, HopSource, InterfaceKind, Log, Place, RouteTarget, Sighting, Transfer,
@@ -87,6 +87,8 @@ pub(super) struct FactsKey {
     pub(super) shard: u16,
     pub(super) route: Option<(u32, u32)>,
     pub(super) own: u32,
+    /// Whether the interface has a public address.
+    pub(super) public: bool,
     pub(super) device: u32,
 }
 
@@ -179,6 +181,16 @@ impl Enricher {
         let gateway_id = gateway.and_then(|word| shard?.file().text_at(word));
         let gateway_kind = kind.map(GatewayKind::of);
         let gateway_kind = gateway_kind.filter(|kind| *kind != GatewayKind::Local);
+        // What comes to a public address does not come by the NAT gateway that the way out goes through.
+        let from = self.classes.get(key.source).map(|source| source.place);
+        let by_address = key.public
+            && key.direction == Some(FlowDirection::Ingress)
+            && matches!(from, Some(Place::Public | Place::AwsService))
+            && gateway_kind == Some(GatewayKind::Nat);
+        let (kind, gateway_kind, hop) = match by_address {
+            true => (Some(GatewayKind::Internet as u32), None, NONE),
+            false => (kind, gateway_kind, key.hop),
+        };
         let here = self.classes.get(key.own).map(Class::end);
         let mut here = here.unwrap_or_default();
         if near.kind != InterfaceKind::Unknown {
@@ -193,7 +205,7 @@ impl Enricher {
         );
         let (mut transfer, mut per_gb, mut counted) = (None, None, None);
         if let (Some(direction), (Some(source), Some(destination))) = (key.direction, ends) {
-            let hop = self.classes.get(key.hop).zip(key.hop_by);
+            let hop = self.classes.get(hop).zip(key.hop_by);
             let sighting = Sighting {
                 log: Log::Vpc,
                 direction,

@@ -98,6 +98,7 @@ impl Enricher {
             route: Some((near.vpc, near.subnet)),
             own: NONE,
             device: NONE,
+            public: false,
         };
         let facts = match self.fact_numbers.get(&key) {
             Some(number) => *number,

@@ -154,6 +154,7 @@ pub(super) const OF_THE_SEAT: &[Field] = &[
     Field::EcsTaskArn,
     Field::EcsTaskId,
     Field::EcsServiceName,
+    Field::EcsClusterName,
 ];
 
 impl Plan {
@@ -432,6 +433,9 @@ fn told_by(flow: &FlowRecord<'_>, account: Option<&str>) -> Told {
         told.resource_type = Some("ecs-task".into());
         told.resource_id = Some(task);
         told.resource_name = text(Field::EcsServiceName);
+        let cluster = flow.text(Field::EcsClusterName);
+        let service = cluster.zip(flow.text(Field::EcsServiceName));
+        told.service = service.map(|(cluster, service)| format!("{cluster}/{service}").into());
     } else if let Some(gateway) = text(Field::ResourceId) {
         told.resource_type = Some("regional-nat-gateway".into());
         told.resource_id = Some(gateway);

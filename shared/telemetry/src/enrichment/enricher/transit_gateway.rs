@@ -75,6 +75,7 @@ impl Enricher {
             route: Some((kinds[0] as u32, kinds[1] as u32)),
             own: NONE,
             device: NONE,
+            public: false,
         };
         let facts = match self.fact_numbers.get(&key) {
             Some(number) => *number,

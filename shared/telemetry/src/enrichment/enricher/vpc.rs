@@ -147,6 +147,7 @@ impl Enricher {
             route,
             own: self.class(seat.own_number),
             device: seat.device,
+            public: seat.near.public,
         };
         let slot = key.slot();
         let facts = match self.fact_slots.get(slot) {
