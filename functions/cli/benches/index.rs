@@ -127,7 +127,9 @@ fn file(shard_number: u32) -> Outcome<Bytes> {
 /// Megabytes of memory that this process has, where Linux tells it.
 fn resident() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024.0 / 1e6)
 }

@@ -187,7 +187,10 @@ fn enricher(level: Level) -> Outcome<Enricher> {
         };
         let file = shard(&inventory, unit, None, 0).ok_or("the shard is too large")?;
         let part = directory_part(&inventory, unit, None).ok_or("the directory is too large")?;
-        let index = (Arc::new(Shard::open(file)?), Arc::new(Directory::open(part)?));
+        let index = (
+            Arc::new(Shard::open(file)?),
+            Arc::new(Directory::open(part)?),
+        );
         drop(INDEX.set(index));
     }
     let (shard, directory) = INDEX.get().ok_or("there is no index")?;

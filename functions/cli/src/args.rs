@@ -65,6 +65,7 @@ Records are enriched when --inventory or --metadata says from what; the shipped 
 Examples:
   cloud-export run events/s3-put.json
   cloud-export run events/s3-put.json --enrich none
+  cloud-export run events/s3-put.json --inventory samples/metadata --enrich full
   cloud-export run events/sqs-batch-partial.json --destination file:///tmp/records
   cloud-export run my-event.json --aws --destination s3://records-use1/flows")]
 pub struct RunArguments {
@@ -108,7 +109,8 @@ Examples:
   cloud-export parse flow.log.gz | jq 'select(.action == \"REJECT\")'
   aws s3 cp s3://logs/AWSLogs/…/x.log.gz - | cloud-export parse > records.ndjson
   cloud-export parse --format '${version} ${srcaddr} ${dstaddr} ${bytes}' headerless.log
-  cloud-export parse --inventory snapshots/ --enrich full flow.log.gz")]
+  cloud-export parse --inventory metadata/current --enrich full flow.log.gz
+  aws ec2 describe-network-interfaces > enis.json && cloud-export parse --inventory enis.json flow.log.gz")]
 pub struct ParseArguments {
     /// Log files; - or none for standard input.
     #[arg(value_name = "FILE")]
@@ -164,11 +166,15 @@ Fields of a side are in each record for the source and the destination: src_vpc_
 
 Examples:
   cloud-export fields
-  cloud-export fields --level minimal")]
+  cloud-export fields --level minimal
+  cloud-export fields --markdown > docs/fields.md")]
 pub struct FieldsArguments {
     /// Fields of this level only: minimal, standard or full.
     #[arg(long)]
     pub level: Option<String>,
+    /// Write docs/fields.md instead: every field, also AWS's own, and what their values mean.
+    #[arg(long, conflicts_with = "level")]
+    pub markdown: bool,
 }
 
 /// `cloud-export generate`

@@ -10,6 +10,7 @@
 //! changed.
 
 pub mod aws_ranges;
+pub mod dictionary;
 pub mod enricher;
 pub mod field;
 pub mod geography;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A [`Shard`] is what one account has in one region: interfaces with their addresses, subnets, route
-//! tables, rules. Both kinds of files are ready as they are read. The [`Directory`] says what is where, over all accounts and regions: VPCs, who is
-//! connected with whom, public addresses, names of accounts. Both are used as they are read, see [`format`].
+//! tables, rules. The [`Directory`] says what is where, over all accounts and regions: VPCs, who is
+//! connected with whom, public addresses, names of accounts. Both are used as they are read, see [`mod@format`].
 //! Interfaces that vanished stay in the shards for a time, and every address has the times it was held at.
 
 pub mod builder;

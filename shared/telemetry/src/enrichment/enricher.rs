@@ -1,8 +1,9 @@
-//! Enriches records as they are ready, one after another. Records that are alike are looked up once.
+//! Enriches records, one after another. What they have in common is looked up once.
 //!
 //! ```text
-//! record ─▶ memo of the columns that decide ─┬─ known ─▶ two sides, facts of the flow
-//!                                            └─ new ───▶ resolution, classes ─▶ sides and facts, each kept once
+//! record ─┬─▶ seat: where it was logged ─▶ ground: blocks and routes there ─┬─▶ two sides ─┐
+//!         └─▶ addresses ────────────────────────────────────────────────────┘              ├─▶ Enrichment
+//!                                        classes of the sides, route, direction ─▶ facts ──┘
 //! ```
 //!
 //! Sides and facts are numbered, so that an encoder can keep what it made of them: the numbers hold until

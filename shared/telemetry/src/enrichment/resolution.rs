@@ -18,15 +18,20 @@ use std::sync::Arc;
 use super::aws_ranges::AwsRanges;
 use super::enricher::Mixing;
 use super::geography::Geography;
-use super::side::{How, Side, Status};
+use super::side::{How, Status};
 use super::transfer::{Hybrid, InterfaceKind, Place};
 use crate::flow::record::FlowDirection;
-use crate::index::directory::{AttachmentRow, Directory, PeeringRow, PlacedBlockRow};
+use crate::index::directory::{Directory, PlacedBlockRow};
 use crate::index::format::{Block, Link, Text, bits};
 use crate::index::shard::{
-    GatewayKind, GroupRow, Holder, InterfaceRow, Range32, RouteRow, Shard, SubnetRow, Tenure,
-    VpcRow,
+    GatewayKind, Holder, InterfaceRow, Range32, RouteRow, Shard, SubnetRow, Tenure, VpcRow,
 };
+
+mod description;
+mod reach;
+
+use description::interface_kind;
+use reach::other_end;
 
 /// No row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -34,8 +39,6 @@ pub(super) const NONE: u32 = u32::MAX;
 const NO_SHARD: u16 = u16::MAX;
 /// Routes that are followed one after another: a firewall endpoint, then what is behind it.
 const MAX_DETOURS: usize = 3;
-/// Transit gateways that are crossed.
-const MAX_GATEWAYS: usize = 4;
 
 /// Part of the index, or why it is not there.
 #[derive(Debug)]
@@ -197,24 +200,6 @@ impl Near {
     pub fn has_interface(&self) -> bool {
         self.kind != InterfaceKind::RegionalNatGateway
     }
-}
-
-/// Where a transit gateway leads to.
-enum Beyond {
-    Vpc {
-        id: String,
-        owner: Option<String>,
-    },
-    OnPremises {
-        hybrid: Hybrid,
-        kind: &'static str,
-        id: String,
-        name: Option<String>,
-    },
-    /// It leads nowhere, or drops.
-    Nowhere,
-    /// The routes are not known.
-    Unknown,
 }
 
 /// Looks sides up.
@@ -404,6 +389,8 @@ impl Resolver {
                     subnet: or_none(found.subnet),
                     interface: row,
                     public: found.public,
+                    // The shard tells who it is; the directory, who can be reached.
+                    trouble: self.directory.trouble(),
                     kind: interface_kind(resource, shard.file().text(found.interface_type)),
                     how: How::Interface,
                     ..near
@@ -424,6 +411,7 @@ impl Resolver {
         }
         if let Some((place, vpc, subnet)) = by_vpc {
             (near.shard, near.vpc, near.subnet) = (Some(place), vpc, subnet);
+            near.trouble = self.directory.trouble();
         } else if let Some((trouble, how)) = trouble {
             (near.trouble, near.how) = (trouble, how);
         } else if candidates.is_empty() {
@@ -877,8 +865,11 @@ impl Resolver {
                     resource_id: Some(id.into()),
                     ..Told::default()
                 });
-                let found = Found::unknown(How::UnknownVpc, Place::Unknown, told);
-                (found, Range32::ALWAYS)
+                let how = match &self.directory {
+                    Loaded::Ready(_) => How::UnknownVpc,
+                    other => other.how(),
+                };
+                (Found::unknown(how, Place::Unknown, told), Range32::ALWAYS)
             }
         }
     }
@@ -1028,306 +1019,12 @@ impl Resolver {
         Some((found, *valid))
     }
 
-    /// Where a transit gateway leads to from an attached VPC.
-    fn transit_from(&self, gateway: &str, vpc: &str, address: IpAddr) -> Beyond {
-        let Some(directory) = self.directory.ready() else {
-            return Beyond::Unknown;
-        };
-        let text = |text: Text| directory.file().text(text);
-        let table = directory
-            .attachments_of(vpc)
-            .filter(|attachment| text(attachment.gateway) == Some(gateway))
-            .find_map(|attachment| text(attachment.table));
-        match table {
-            Some(table) => transit(directory, gateway, table, address),
-            None if is_unassociated(directory, gateway, &mut directory.attachments_of(vpc)) => {
-                Beyond::Nowhere
-            }
-            None => Beyond::Unknown,
-        }
-    }
-
-    /// Seen from the interface of a transit gateway in a VPC: what the gateway's route table leads to, not the
-    /// subnet's.
-    fn behind_gateway_of(
-        &mut self,
-        vpc: &str,
-        shard: u16,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Option<Timed> {
-        let directory = Arc::clone(self.directory.ready()?);
-        let text = |text: Text| directory.file().text(text);
-        let mut attachments = directory.attachments_of(vpc);
-        let (gateway, table) =
-            attachments.find_map(|row| Some((text(row.gateway)?, text(row.table)?)))?;
-        match transit(&directory, gateway, table, address) {
-            Beyond::Unknown | Beyond::Nowhere => None,
-            beyond => {
-                let how = How::TransitGateway;
-                Some(self.beyond(beyond, how, shard, vpc, None, address, time, service))
-            }
-        }
-    }
-
-    /// Where a transit gateway leads to for what comes from an attachment.
-    pub fn through_attachment(
-        &mut self,
-        attachment: &str,
-        gateway: Option<&str>,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Timed {
-        let beyond = self.walk(attachment, gateway, address);
-        match beyond {
-            Beyond::Unknown | Beyond::Nowhere => match is_public(address) {
-                true => self.public(None, address, time, service),
-                false => {
-                    let found = Found::unknown(How::UnknownAddress, Place::Unknown, 0);
-                    (found, Range32::ALWAYS)
-                }
-            },
-            beyond => {
-                let how = How::TransitGateway;
-                self.beyond(beyond, how, NO_SHARD, "", None, address, time, service)
-            }
-        }
-    }
-
-    /// Where a transit gateway leads to from an attachment.
-    fn walk(&self, attachment: &str, gateway: Option<&str>, address: IpAddr) -> Beyond {
-        let Some(directory) = self.directory.ready() else {
-            return Beyond::Unknown;
-        };
-        let text = |text: Text| directory.file().text(text);
-        let here = |row: &AttachmentRow| gateway.is_none() || text(row.gateway) == gateway;
-        let table = directory
-            .attachments(attachment)
-            .filter(here)
-            .find_map(|row| Some((text(row.gateway)?, text(row.table)?)));
-        match (table, gateway) {
-            (Some((gateway, table)), _) => transit(directory, gateway, table, address),
-            (None, Some(gateway)) => {
-                let mut sides = directory.attachments(attachment);
-                match is_unassociated(directory, gateway, &mut sides) {
-                    true => Beyond::Nowhere,
-                    false => Beyond::Unknown,
-                }
-            }
-            (None, None) => Beyond::Unknown,
-        }
-    }
-
-    /// The same, where the routes are known.
-    pub fn known_through(
-        &mut self,
-        attachment: &str,
-        gateway: Option<&str>,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Option<Timed> {
-        match self.walk(attachment, gateway, address) {
-            Beyond::Unknown => None,
-            _ => Some(self.through_attachment(attachment, gateway, address, time, service)),
-        }
-    }
-
-    /// The attachment of the transit gateway's own interface that logs.
-    pub fn attachment_of(&self, near: &Near) -> Option<String> {
-        if near.kind != InterfaceKind::TransitGateway {
-            return None;
-        }
-        let interface = self.interface(near.shard?, near.interface)?;
-        let shard = self.shard(near.shard?)?;
-        let resource = shard.file().follow(interface.resource)?;
-        shard.file().text(resource.id).map(str::to_owned)
-    }
-
     /// Whether the interface that logs has an address, or ever had it.
     pub fn is_own(&self, near: &Near, address: IpAddr) -> bool {
         let shard = near.shard.and_then(|shard| self.shard(shard));
         shard.is_some_and(|shard| {
             near.interface != NONE && shard.ever_held(near.vpc, near.interface, address)
         })
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn beyond(
-        &mut self,
-        beyond: Beyond,
-        how: How,
-        shard: u16,
-        vpc: &str,
-        gateway: Option<&str>,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Timed {
-        match beyond {
-            Beyond::Vpc { id, owner } if self.may_have(&id, address) => {
-                self.in_vpc_of(&id, owner.as_deref(), None, address, time, how)
-            }
-            // A VPC that is a way to somewhere else: inspection, or out to the internet.
-            Beyond::Vpc { .. } => match is_public(address) {
-                true => self.public(None, address, time, service),
-                false => self.listed(shard, address, How::UnknownAddress),
-            },
-            Beyond::OnPremises {
-                hybrid,
-                kind,
-                id,
-                name,
-            } => self.on_premises(hybrid, kind, &id, name.as_deref()),
-            Beyond::Nowhere => match is_public(address) {
-                true => self.public(Some(shard), address, time, service),
-                false => self.listed(shard, address, How::UnknownAddress),
-            },
-            Beyond::Unknown => {
-                let among = self.reach_of_gateways(vpc, gateway, address);
-                self.among(among, shard, address, time, service)
-            }
-        }
-    }
-
-    /// Without routes: among all VPCs that a connection leads to, if one only has the address.
-    fn by_reach(
-        &mut self,
-        shard: u16,
-        vpc: &str,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Timed {
-        let mut reach = self.reach_of_gateways(vpc, None, address);
-        if let Some(directory) = self.directory.ready() {
-            let text = |text: Text| directory.file().text(text).map(str::to_owned);
-            let bits = bits(address);
-            for peering in directory.peerings().filter(|peering| peering.active) {
-                let Some((other, account, region)) = other_end(&peering, vpc, text) else {
-                    continue;
-                };
-                let mut blocks = directory.blocks(&other).peekable();
-                // Whoever does not tell what it has may have the address.
-                if blocks.peek().is_none() {
-                    reach = None;
-                } else if blocks.any(|block| block.contains(bits))
-                    && let Some(reach) = &mut reach
-                {
-                    reach.push((other, account, region, How::Peering));
-                }
-            }
-        }
-        self.among(reach, shard, address, time, service)
-    }
-
-    /// VPCs that have an address and hang at the transit gateways of a VPC, or at those that these are peered
-    /// with. `None` when not all that hangs there is known, or something that is no VPC may have the address.
-    fn reach_of_gateways(
-        &self,
-        vpc: &str,
-        gateway: Option<&str>,
-        address: IpAddr,
-    ) -> Option<Vec<Reached>> {
-        let directory = self.directory.ready()?;
-        let text = |text: Text| directory.file().text(text);
-        // Only its owner sees all that a VPC is connected with.
-        if !directory
-            .vpcs(vpc)
-            .any(|row| text(row.by.account) == text(row.owner))
-        {
-            return None;
-        }
-        let attached = directory.attachments_of(vpc);
-        let mut gateways: Vec<String> = attached
-            .filter_map(|attachment| text(attachment.gateway).map(str::to_owned))
-            .collect();
-        gateways.extend(gateway.map(str::to_owned));
-        self.reach_from(gateways, 0, vpc, address)
-    }
-
-    /// The same from some gateways on, of which those before `place` are not entered.
-    fn reach_from(
-        &self,
-        mut gateways: Vec<String>,
-        mut place: usize,
-        vpc: &str,
-        address: IpAddr,
-    ) -> Option<Vec<Reached>> {
-        let directory = self.directory.ready()?;
-        let text = |text: Text| directory.file().text(text);
-        let bits = bits(address);
-        let mut reached = Vec::new();
-        while let Some(gateway) = gateways.get(place).cloned() {
-            place += 1;
-            let owner = directory.transit_gateway(&gateway)?.owner;
-            let attached = directory.all_attachments();
-            let attached = attached.filter(|side| text(side.gateway) == Some(&gateway));
-            let attached: Vec<_> = attached.collect();
-            // Only its owner sees all that is attached.
-            if !attached
-                .iter()
-                .any(|side| text(side.by.account) == text(owner))
-            {
-                return None;
-            }
-            for side in attached {
-                let other = text(side.resource)?;
-                match text(side.kind)? {
-                    "vpc" if other == vpc => {}
-                    "vpc" => {
-                        let mut blocks = directory.blocks(other).peekable();
-                        blocks.peek()?;
-                        if blocks.any(|block| block.contains(bits)) {
-                            let owner = text(side.owner).map(str::to_owned);
-                            reached.push((other.to_owned(), owner, None, How::TransitGateway));
-                        }
-                    }
-                    "peering" | "tgw-peering" => {
-                        if !gateways.iter().any(|gateway| gateway == other) {
-                            gateways.push(other.to_owned());
-                        }
-                    }
-                    _ => return None,
-                }
-            }
-        }
-        Some(reached)
-    }
-
-    fn among(
-        &mut self,
-        reach: Option<Vec<Reached>>,
-        shard: u16,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Timed {
-        let Some(mut reach) = reach else {
-            return match is_public(address) {
-                true => self.public(Some(shard), address, time, service),
-                false => {
-                    let found = Found::unknown(How::AmbiguousAddress, Place::Unknown, 0);
-                    (found, Range32::ALWAYS)
-                }
-            };
-        };
-        reach.sort_by(|a, b| a.0.cmp(&b.0));
-        reach.dedup_by(|a, b| a.0 == b.0);
-        match reach.as_slice() {
-            [(vpc, account, region, how)] => {
-                let (account, region) = (account.as_deref(), region.as_deref());
-                self.in_vpc_of(vpc, account, region, address, time, *how)
-            }
-            [] if is_public(address) => self.public(Some(shard), address, time, service),
-            [] => self.listed(shard, address, How::UnknownAddress),
-            _ => {
-                let found = Found::unknown(How::AmbiguousAddress, Place::Unknown, 0);
-                (found, Range32::ALWAYS)
-            }
-        }
     }
 
     /// What was found, with what is told of it beside.
@@ -1447,224 +1144,6 @@ impl Resolver {
             }
         }
     }
-
-    /// What is behind an attachment of a transit gateway; `None` when that does not tell who has the address.
-    pub fn behind_attachment(
-        &mut self,
-        attachment: &str,
-        gateway: Option<&str>,
-        address: IpAddr,
-        time: u32,
-        service: Option<&str>,
-    ) -> Option<Timed> {
-        let directory = Arc::clone(self.directory.ready()?);
-        let text = |text: Text| directory.file().text(text);
-        let mut sides = directory.attachments(attachment);
-        let side = sides.find(|side| gateway.is_none() || text(side.gateway) == gateway)?;
-        let resource = text(side.resource)?;
-        if is_public(address) && text(side.kind) != Some("vpc") {
-            return None;
-        }
-        Some(match text(side.kind)? {
-            "vpc" if self.vpc_has(resource, address) => {
-                let owner = text(side.owner);
-                self.in_vpc_of(resource, owner, None, address, time, How::TransitGateway)
-            }
-            "vpc" => self.anywhere(address, time, service),
-            "vpn" | "vpn-concentrator" => {
-                self.on_premises(Hybrid::Vpn, "vpn-connection", resource, text(side.name))
-            }
-            "client-vpn" => {
-                let kind = "client-vpn-endpoint";
-                self.on_premises(Hybrid::Vpn, kind, resource, text(side.name))
-            }
-            "direct-connect-gateway" => {
-                let kind = "direct-connect-gateway";
-                self.on_premises(Hybrid::DirectConnect, kind, resource, text(side.name))
-            }
-            "connect" => {
-                let kind = "transit-gateway-connect";
-                self.on_premises(Hybrid::Either, kind, resource, text(side.name))
-            }
-            "peering" | "tgw-peering" => {
-                // One of the VPCs at the other gateway, and those behind it, if one only has the address.
-                let here = text(side.gateway)?.to_owned();
-                let reach = self.reach_from(vec![here, resource.to_owned()], 1, "", address);
-                self.among(reach, NO_SHARD, address, time, service)
-            }
-            _ => return None,
-        })
-    }
-
-    /// Everything that is known of what was found.
-    pub fn side(&mut self, found: &Found, tag_keys: &[Box<str>]) -> Side {
-        let told = self.told(found.told).cloned().unwrap_or_default();
-        let mut side = Side {
-            status: found.status,
-            how: found.how,
-            place: found.place,
-            kind: InterfaceKind::Unknown,
-            account_id: told.account_id,
-            account_name: None,
-            region: told.region,
-            az_id: told.az_id,
-            vpc_id: told.vpc_id,
-            vpc_name: None,
-            subnet_id: told.subnet_id,
-            subnet_name: None,
-            interface_id: told.interface_id,
-            interface_type: told.interface_type,
-            instance_id: told.instance_id,
-            instance_name: None,
-            resource_type: told.resource_type,
-            resource_id: told.resource_id,
-            resource_name: told.resource_name,
-            service: told.service,
-            security_groups: Box::default(),
-            tags: Box::default(),
-            seen: (found.seen != 0).then_some(found.seen),
-            country: told.country,
-            asn: told.asn,
-            as_org: told.as_org,
-            logged: None,
-            service_region: told.service_region,
-        };
-        if let Some(shard) = self.shard(found.shard) {
-            add_rows(&mut side, shard, found, tag_keys);
-        }
-        if let Some(directory) = self.directory.ready() {
-            add_names(&mut side, directory);
-        }
-        if side.subnet_name.is_none() {
-            side.subnet_name = self.shared_subnet_name(&side);
-        }
-        side.kind = interface_kind(
-            side.resource_type.as_deref(),
-            side.interface_type.as_deref(),
-        );
-        side
-    }
-
-    /// The name of a shared subnet: those it is shared with do not see its tags.
-    fn shared_subnet_name(&mut self, side: &Side) -> Option<Box<str>> {
-        let subnet = side.subnet_id.as_deref()?;
-        let (owner, region) = {
-            let directory = self.directory.ready()?;
-            let text = |text: Text| directory.file().text(text).map(str::to_owned);
-            let row = directory.vpcs(side.vpc_id.as_deref()?).next()?;
-            (text(row.owner)?, text(row.by.region)?)
-        };
-        if side.account_id.as_deref() == Some(&*owner) {
-            return None;
-        }
-        let place = self.unit(&owner, &region);
-        let shard = self.shard(place)?;
-        let (_, row) = shard.subnet(subnet)?;
-        shard.file().text(row.name).map(Into::into)
-    }
-}
-
-/// A VPC that can be reached: its id, owner, region, and by what.
-type Reached = (String, Option<String>, Option<String>, How);
-
-/// Adds what a shard knows; what was told stays.
-fn add_rows(side: &mut Side, shard: &Shard, found: &Found, tag_keys: &[Box<str>]) {
-    let file = shard.file();
-    let or_text = |slot: &mut Option<Box<str>>, text: Text| {
-        if slot.is_none() {
-            *slot = file.text(text).map(Into::into);
-        }
-    };
-    let unit = shard.unit();
-    if let Some(unit) = &unit {
-        or_text(&mut side.region, unit.region);
-    }
-    let mut owner = Text::NONE;
-    let interface: Option<InterfaceRow> = file.follow(link(found.interface));
-    if let Some(interface) = interface {
-        owner = interface.account;
-        or_text(&mut side.interface_id, interface.id);
-        or_text(&mut side.interface_type, interface.interface_type);
-        or_text(&mut side.az_id, interface.zone_id);
-        let told_instance = side.instance_id.clone();
-        if let Some(instance) = file.follow(interface.instance) {
-            or_text(&mut side.instance_id, instance.id);
-            // The record may tell another instance than the index, which the name would not be of.
-            if told_instance.is_none() || side.instance_id.as_deref() == file.text(instance.id) {
-                or_text(&mut side.instance_name, instance.name);
-            }
-        }
-        if let (Some(resource), None) = (file.follow(interface.resource), &side.resource_type) {
-            or_text(&mut side.resource_type, resource.resource_type);
-            or_text(&mut side.resource_id, resource.id);
-            or_text(&mut side.resource_name, resource.name);
-            or_text(&mut side.service, resource.service);
-        }
-        let groups = file.linked::<GroupRow>(interface.groups);
-        side.security_groups = groups
-            .filter_map(|group| file.text(group.id).map(Into::into))
-            .collect();
-        if !tag_keys.is_empty() {
-            let mut texts = file.texts(interface.tags);
-            let mut tags = Vec::new();
-            while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
-                if tag_keys.iter().any(|wanted| **wanted == *key) {
-                    tags.push((key.into(), value.into()));
-                }
-            }
-            side.tags = tags.into();
-        }
-        side.logged = Some(interface.logged);
-    }
-    let subnet: Option<SubnetRow> = file.follow(link(found.subnet));
-    if let Some(subnet) = subnet {
-        or_text(&mut side.subnet_id, subnet.id);
-        or_text(&mut side.az_id, subnet.zone_id);
-        if side.subnet_id.as_deref() == file.text(subnet.id) {
-            or_text(&mut side.subnet_name, subnet.name);
-        }
-        if owner.is_none() {
-            owner = subnet.account;
-        }
-        side.logged = side.logged.or(Some(subnet.logged));
-    }
-    let vpc: Option<VpcRow> = file.follow(link(found.vpc));
-    if let Some(vpc) = vpc {
-        or_text(&mut side.vpc_id, vpc.id);
-        if side.vpc_id.as_deref() == file.text(vpc.id) {
-            or_text(&mut side.vpc_name, vpc.name);
-        }
-        if owner.is_none() {
-            owner = vpc.account;
-        }
-        side.logged = side.logged.or(vpc.logged.then_some(true));
-    }
-    or_text(&mut side.account_id, owner);
-}
-
-/// Adds what the directory knows of a side.
-fn add_names(side: &mut Side, directory: &Directory) {
-    let text = |text: Text| directory.file().text(text);
-    if let Some(vpc) = side.vpc_id.as_deref()
-        && (side.vpc_name.is_none() || side.account_id.is_none() || side.region.is_none())
-    {
-        let mut name = None;
-        for row in directory.vpcs(vpc) {
-            name = name.or(text(row.name).map(Into::into));
-            if side.account_id.is_none() {
-                side.account_id = text(row.owner).map(Into::into);
-            }
-            if side.region.is_none() {
-                side.region = text(row.by.region).map(Into::into);
-            }
-        }
-        side.vpc_name = side.vpc_name.take().or(name);
-    }
-    let name = side
-        .account_id
-        .as_deref()
-        .and_then(|id| directory.account_name(id));
-    side.account_name = name.map(Into::into);
 }
 
 /// The accounts and regions that see a VPC, its owner first.
@@ -1675,160 +1154,8 @@ fn viewers(directory: &Directory, vpc: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The end of a peering connection that is not the VPC: its id, owner and region.
-fn other_end<'d>(
-    peering: &PeeringRow,
-    vpc: &str,
-    text: impl Fn(Text) -> Option<String> + 'd,
-) -> Option<(String, Option<String>, Option<String>)> {
-    let requester = text(peering.requester)?;
-    let accepter = text(peering.accepter)?;
-    if requester == vpc {
-        let account = text(peering.accepter_account);
-        Some((accepter, account, text(peering.accepter_region)))
-    } else if accepter == vpc {
-        let account = text(peering.requester_account);
-        Some((requester, account, text(peering.requester_region)))
-    } else {
-        None
-    }
-}
-
-/// Whether an attachment has no route table, as the owner of the transit gateway tells.
-fn is_unassociated(
-    directory: &Directory,
-    gateway: &str,
-    sides: &mut dyn Iterator<Item = AttachmentRow>,
-) -> bool {
-    let text = |text: Text| directory.file().text(text);
-    let owner = directory
-        .transit_gateway(gateway)
-        .map(|gateway| gateway.owner);
-    let owner = owner.and_then(text);
-    let mut of_gateway = sides
-        .filter(|side| text(side.gateway) == Some(gateway))
-        .peekable();
-    owner.is_some()
-        && of_gateway.peek().is_some()
-        && of_gateway.any(|side| text(side.by.account) == owner && side.table.is_none())
-}
-
-/// Follows the routes of transit gateways from a route table.
-fn transit(directory: &Directory, gateway: &str, table: &str, address: IpAddr) -> Beyond {
-    let text = |text: Text| directory.file().text(text);
-    let (mut gateway, mut table) = (gateway.to_owned(), table.to_owned());
-    let mut entered: Option<&str> = None;
-    for _ in 0..MAX_GATEWAYS {
-        let Some(route) = directory.transit_route(&table, address) else {
-            let complete = directory.transit_table(&table).is_some_and(|t| t.complete);
-            return match complete {
-                true => Beyond::Nowhere,
-                false => Beyond::Unknown,
-            };
-        };
-        if route.blackhole {
-            return Beyond::Nowhere;
-        }
-        let Some(attachment) = directory.file().texts(route.attachments).next() else {
-            return Beyond::Unknown;
-        };
-        let side = directory
-            .attachments(attachment)
-            .find(|side| text(side.gateway) == Some(&*gateway));
-        let Some(side) = side else {
-            return Beyond::Unknown;
-        };
-        let resource = text(side.resource).unwrap_or_default().to_owned();
-        let (hybrid, kind) = match text(side.kind) {
-            Some("vpc") => {
-                return Beyond::Vpc {
-                    id: resource,
-                    owner: text(side.owner).map(str::to_owned),
-                };
-            }
-            Some("vpn" | "vpn-concentrator") => (Hybrid::Vpn, "vpn-connection"),
-            Some("client-vpn") => (Hybrid::Vpn, "client-vpn-endpoint"),
-            Some("direct-connect-gateway") => (Hybrid::DirectConnect, "direct-connect-gateway"),
-            Some("connect") => (Hybrid::Either, "transit-gateway-connect"),
-            Some("peering" | "tgw-peering") => {
-                // Not back to where it came from.
-                if entered == Some(attachment) {
-                    return Beyond::Nowhere;
-                }
-                entered = Some(attachment);
-                // The other gateway has the same attachment, with a table of its own.
-                let far = directory
-                    .attachments(attachment)
-                    .find(|far| text(far.gateway).is_some_and(|g| g != gateway));
-                let next = far.and_then(|far| Some((text(far.gateway)?, text(far.table)?)));
-                let Some((next_gateway, next_table)) = next else {
-                    let far = far.and_then(|far| text(far.gateway));
-                    let mut sides = directory.attachments(attachment);
-                    return match far.is_some_and(|far| is_unassociated(directory, far, &mut sides))
-                    {
-                        true => Beyond::Nowhere,
-                        false => Beyond::Unknown,
-                    };
-                };
-                (gateway, table) = (next_gateway.to_owned(), next_table.to_owned());
-                continue;
-            }
-            Some("network-function") => {
-                // A firewall: what it lets pass comes in again by its attachment.
-                let next = text(side.table).filter(|next| *next != table);
-                let Some(next) = next else {
-                    return Beyond::Unknown;
-                };
-                table = next.to_owned();
-                continue;
-            }
-            _ => return Beyond::Unknown,
-        };
-        return Beyond::OnPremises {
-            hybrid,
-            kind,
-            id: resource,
-            name: text(side.name).map(str::to_owned),
-        };
-    }
-    Beyond::Unknown
-}
-
 /// A service's code as `pkt-dst-aws-service` has it, from the name of its endpoint or prefix list.
 fn service_code(name: &str) -> String {
     let code = name.rsplit('.').next().unwrap_or(name);
     code.to_uppercase().replace('-', "_")
-}
-
-/// What kind of interface it is, by what it belongs to, else by its type.
-fn interface_kind(resource: Option<&str>, interface_type: Option<&str>) -> InterfaceKind {
-    match (resource, interface_type) {
-        (Some("regional-nat-gateway"), _) => InterfaceKind::RegionalNatGateway,
-        (Some("firewall-endpoint"), _) => InterfaceKind::FirewallEndpoint,
-        (_, Some("nat_gateway" | "natGateway")) => InterfaceKind::NatGateway,
-        (_, Some("transit_gateway")) => InterfaceKind::TransitGateway,
-        (_, Some("vpc_endpoint")) => InterfaceKind::VpcEndpoint,
-        (_, Some("gateway_load_balancer_endpoint")) => InterfaceKind::GatewayLoadBalancerEndpoint,
-        (_, Some("load_balancer" | "network_load_balancer" | "gateway_load_balancer")) => {
-            InterfaceKind::LoadBalancer
-        }
-        (Some("nat-gateway"), None) => InterfaceKind::NatGateway,
-        (
-            _,
-            Some(
-                "lambda"
-                | "quicksight"
-                | "global_accelerator_managed"
-                | "api_gateway_managed"
-                | "iot_rules_managed"
-                | "aws_codestar_connections_managed",
-            ),
-        ) => InterfaceKind::Other,
-        (Some("application-load-balancer" | "classic-load-balancer"), _) => {
-            InterfaceKind::LoadBalancer
-        }
-        (Some("instance" | "ecs-task" | "eks-pod"), _) => InterfaceKind::Plain,
-        (_, Some("interface" | "efa" | "efa-only" | "trunk" | "branch")) => InterfaceKind::Plain,
-        _ => InterfaceKind::Unknown,
-    }
 }
