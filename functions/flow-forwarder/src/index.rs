@@ -486,7 +486,9 @@ impl Index {
         if gave_up {
             return Asked::NoTime;
         }
-        let get = tokio::time::timeout(self.limits.fetch, store.get(key, known));
+        let limit = self.limits.bytes as u64;
+        let get = store.get_at_most(key, known, limit);
+        let get = tokio::time::timeout(self.limits.fetch, get);
         let reason = match budget.run(get).await {
             Some(Ok(Ok(fetched))) => return self.opened(store, key, fetched),
             Some(Ok(Err(error))) => error.to_string(),
@@ -513,6 +515,15 @@ impl Index {
                     "there is no index; records that need it are marked with metadata=missing. The collector writes it: let it collect the account and region, and give both functions the same CLOUD_EXPORT_METADATA"
                 );
                 return Asked::Part(Part::lacking(Loaded::Missing, None));
+            }
+            Fetched::TooLarge { size, revision } => {
+                tracing::warn!(
+                    place = store.place(key),
+                    size,
+                    limit = self.limits.bytes,
+                    "a file of the index is larger than all of it may be; records that need it are marked with metadata=unreadable. Raise CLOUD_EXPORT_INDEX_MEMORY_MIB"
+                );
+                return Asked::Part(Part::lacking(Loaded::Unreadable, revision));
             }
             Fetched::Object { bytes, revision } => (bytes, revision),
         };

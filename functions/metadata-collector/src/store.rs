@@ -243,7 +243,7 @@ impl SnapshotStore {
     async fn read(&self, key: &str) -> Result<Option<(Bytes, Option<String>)>, StoreError> {
         Ok(match self.objects().get(key, None).await? {
             Fetched::Object { bytes, revision } => Some((bytes, revision)),
-            Fetched::Missing | Fetched::Unchanged => None,
+            Fetched::Missing | Fetched::Unchanged | Fetched::TooLarge { .. } => None,
         })
     }
 }

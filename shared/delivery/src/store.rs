@@ -56,6 +56,13 @@ pub enum Fetched {
         /// the file.
         revision: Option<String>,
     },
+    /// It is larger than it may be.
+    TooLarge {
+        /// Its bytes.
+        size: u64,
+        /// What tells it from a later one under the same key.
+        revision: Option<String>,
+    },
 }
 
 /// What has to be so for a write.
@@ -140,10 +147,23 @@ impl Store {
     /// # Errors
     /// It cannot be read. That there is none is no error.
     pub async fn get(&self, key: &str, known: Option<&str>) -> Result<Fetched, StoreError> {
+        self.get_at_most(key, known, u64::MAX).await
+    }
+
+    /// The same for an object of at most `limit` bytes: of a larger one, nothing is read.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_at_most(
+        &self,
+        key: &str,
+        known: Option<&str>,
+        limit: u64,
+    ) -> Result<Fetched, StoreError> {
         match self {
             Store::Directory(root) => {
                 let path = root.join(key);
-                match read_file(&path, known) {
+                match read_file(&path, known, limit) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Fetched::Missing),
                     read => read.map_err(|error| StoreError::file(&path, "read", &error)),
                 }
@@ -171,6 +191,11 @@ impl Store {
                     Err(error) => return Err(call.failure(&error).into()),
                 };
                 let revision = object.e_tag().map(str::to_owned);
+                let size = object.content_length().unwrap_or_default();
+                let size = u64::try_from(size).unwrap_or_default();
+                if size > limit {
+                    return Ok(Fetched::TooLarge { size, revision });
+                }
                 let body = object.body.collect().await;
                 let body = body.map_err(|error| StoreError::Failed {
                     class: FailureClass::Retry,
@@ -306,13 +331,19 @@ fn is_not_modified<E>(error: &SdkError<E>) -> bool {
     response.is_some_and(|response| response.status().as_u16() == 304)
 }
 
-fn read_file(path: &Path, known: Option<&str>) -> io::Result<Fetched> {
+fn read_file(path: &Path, known: Option<&str>, limit: u64) -> io::Result<Fetched> {
     // Asked of the open file: the one of this name may be another by now.
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     let revision = file_revision(&metadata);
     if known == Some(revision.as_str()) {
         return Ok(Fetched::Unchanged);
+    }
+    if metadata.len() > limit {
+        return Ok(Fetched::TooLarge {
+            size: metadata.len(),
+            revision: Some(revision),
+        });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     file.read_to_end(&mut bytes)?;
