@@ -222,6 +222,15 @@ struct Resolved {
     rejected: bool,
 }
 
+/// What of a record is its own.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    bytes: Option<u64>,
+    protocol: Option<&'static str>,
+    tcp_flags: Option<u8>,
+    rejected: bool,
+}
+
 /// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory.
 const MAX_KEPT: usize = 1 << 15;
 
@@ -369,27 +378,33 @@ impl Enricher {
         if rejected {
             self.explain(flow, &resolved);
         }
-        let cost = self.cost(&resolved, bytes);
-        let protocol = protocol.and_then(|number| u8::try_from(number).ok());
+        let octet = |value: Option<u64>| value.and_then(|value| u8::try_from(value).ok());
+        let own = Own {
+            bytes,
+            protocol: octet(protocol).and_then(protocol_name),
+            tcp_flags: octet(flags),
+            rejected,
+        };
+        self.enrichment(&resolved, own)
+    }
+
+    /// What is added to a record: what is known of it, and what is its own.
+    #[inline]
+    fn enrichment(&self, resolved: &Resolved, own: Own) -> Enrichment<'_> {
         let fields = &self.options.fields;
+        let chosen = |field| fields.has_flow(field).then_some(());
         Enrichment {
             fields,
             generation: self.generation,
             source: resolved.source,
             destination: resolved.destination,
             facts: resolved.facts,
-            cost,
-            protocol_name: match fields.has_flow(FlowField::ProtocolName) {
-                true => protocol.and_then(protocol_name),
-                false => None,
-            },
-            tcp_flag_names: match fields.has_flow(FlowField::TcpFlagNames) {
-                true => flags
-                    .and_then(|flags| u8::try_from(flags).ok())
-                    .map(tcp_flag_names),
-                false => None,
-            },
-            rejection: rejected.then_some(&self.rejection),
+            cost: self.cost(resolved, own.bytes),
+            protocol_name: chosen(FlowField::ProtocolName).and(own.protocol),
+            tcp_flag_names: chosen(FlowField::TcpFlagNames)
+                .and(own.tcp_flags)
+                .map(tcp_flag_names),
+            rejection: own.rejected.then_some(&self.rejection),
             enricher: &self.kept,
         }
     }

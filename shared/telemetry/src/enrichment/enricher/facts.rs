@@ -247,6 +247,30 @@ impl Enricher {
         }
     }
 
+    /// Class and price of what a gateway's or a firewall's own log tells of.
+    pub(super) fn carried(
+        &self,
+        log: Log,
+        direction: FlowDirection,
+        here: transfer::End<'_>,
+        [source, destination]: [&Side; 2],
+    ) -> (Option<Transfer>, Option<f64>) {
+        let sighting = Sighting {
+            log,
+            direction,
+            rejected: false,
+            path: None,
+            here,
+            source: source.end(),
+            destination: destination.end(),
+            hop: None,
+            route: RouteTarget::Unknown,
+            gateway_logged: true,
+        };
+        let class = transfer::classify(&sighting);
+        (Some(class), self.options.prices.per_gb(&sighting, &class))
+    }
+
     /// What logged a record: its id, kind and name, and why the index does not help with it.
     pub(super) fn device(&self, own: Option<&Side>, near: &Near) -> DeviceFacts {
         let told = self.resolver.told(near.told);

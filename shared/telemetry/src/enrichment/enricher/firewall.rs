@@ -4,12 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::facts::{Facts, FactsKey};
-use super::{Device, Enricher, Enrichment, MAX_KEPT, Resolved, nothing};
-use crate::enrichment::field::FlowField;
-use crate::enrichment::protocol::{keyword, tcp_flag_names};
+use super::{Device, Enricher, Enrichment, MAX_KEPT, Own, Resolved, nothing};
+use crate::enrichment::protocol::keyword;
 use crate::enrichment::resolution::{NONE, Near, Resolver};
 use crate::enrichment::side::How;
-use crate::enrichment::transfer::{self, InterfaceKind, Log, RouteTarget, Sighting};
+use crate::enrichment::transfer::{self, InterfaceKind, Log};
 use crate::firewall::{FirewallLogType, FirewallRecord};
 use crate::flow::record::FlowDirection;
 use crate::index::format::{Link, Text};
@@ -28,28 +27,14 @@ impl Enricher {
             self.forget();
         }
         let resolved = self.firewall_resolved(entry);
-        let cost = self.cost(&resolved, entry.bytes());
-        let fields = &self.options.fields;
         let protocol = entry.event(&["proto"]).and_then(|proto| proto.as_str());
-        let flags = entry.tcp_flags();
-        Enrichment {
-            fields,
-            generation: self.generation,
-            source: resolved.source,
-            destination: resolved.destination,
-            facts: resolved.facts,
-            cost,
-            protocol_name: match fields.has_flow(FlowField::ProtocolName) {
-                true => protocol.and_then(keyword),
-                false => None,
-            },
-            tcp_flag_names: match fields.has_flow(FlowField::TcpFlagNames) {
-                true => flags.map(tcp_flag_names),
-                false => None,
-            },
-            rejection: None,
-            enricher: &self.kept,
-        }
+        let own = Own {
+            bytes: entry.bytes(),
+            protocol: protocol.and_then(keyword),
+            tcp_flags: entry.tcp_flags(),
+            rejected: false,
+        };
+        self.enrichment(&resolved, own)
     }
 
     fn firewall_resolved(&mut self, entry: &FirewallRecord) -> Resolved {
@@ -131,25 +116,13 @@ impl Enricher {
         if let (Some(source), Some(destination)) =
             (self.side(key.source), self.side(key.destination))
         {
-            let sighting = Sighting {
-                log: Log::Firewall,
-                direction: FlowDirection::Ingress,
-                rejected: false,
-                path: None,
-                here: transfer::End {
-                    kind: InterfaceKind::FirewallEndpoint,
-                    region,
-                    ..transfer::End::default()
-                },
-                source: source.end(),
-                destination: destination.end(),
-                hop: None,
-                route: RouteTarget::Unknown,
-                gateway_logged: true,
+            let here = transfer::End {
+                kind: InterfaceKind::FirewallEndpoint,
+                region,
+                ..transfer::End::default()
             };
-            let class = transfer::classify(&sighting);
-            per_gb = self.options.prices.per_gb(&sighting, &class);
-            transfer = Some(class);
+            let ends = [source, destination];
+            (transfer, per_gb) = self.carried(Log::Firewall, FlowDirection::Ingress, here, ends);
             let unseen = [source, destination]
                 .iter()
                 .all(|side| side.logged != Some(true));

@@ -6,7 +6,7 @@ use super::facts::{Facts, FactsKey};
 use super::{Device, Enricher, Resolved, nothing};
 use crate::enrichment::resolution::{Found, NONE, Told, is_public};
 use crate::enrichment::side::How;
-use crate::enrichment::transfer::{self, Attachment, InterfaceKind, Log, RouteTarget, Sighting};
+use crate::enrichment::transfer::{self, Attachment, InterfaceKind, Log};
 use crate::flow::field::Field;
 use crate::flow::record::{FlowDirection, FlowRecord};
 use crate::index::format::Text;
@@ -193,25 +193,13 @@ impl Enricher {
         let (mut transfer, mut per_gb, mut counted) = (None, None, None);
         let ends = (self.side(key.source), self.side(key.destination));
         if let (Some(direction), (Some(source), Some(destination))) = (direction, ends) {
-            let sighting = Sighting {
-                log: Log::TransitGateway { entered, left },
-                direction,
-                rejected: false,
-                path: None,
-                here: transfer::End {
-                    kind: InterfaceKind::TransitGateway,
-                    region,
-                    ..transfer::End::default()
-                },
-                source: source.end(),
-                destination: destination.end(),
-                hop: None,
-                route: RouteTarget::Unknown,
-                gateway_logged: true,
+            let log = Log::TransitGateway { entered, left };
+            let here = transfer::End {
+                kind: InterfaceKind::TransitGateway,
+                region,
+                ..transfer::End::default()
             };
-            let class = transfer::classify(&sighting);
-            per_gb = self.options.prices.per_gb(&sighting, &class);
-            transfer = Some(class);
+            (transfer, per_gb) = self.carried(log, direction, here, [source, destination]);
             // What came in was counted where it was sent, or else here; what goes out came in.
             let unseen = source.logged != Some(true);
             counted = Some(direction == FlowDirection::Ingress && unseen);
