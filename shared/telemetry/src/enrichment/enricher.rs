@@ -17,6 +17,7 @@ use super::field::{End, FieldSet, FieldValue, FlowField, SideField};
 use super::geography::Geography;
 use super::price::PriceTable;
 use super::protocol::{protocol_name, tcp_flag_names};
+use super::rejection::SecurityRule;
 use super::resolution::{Found, LoadShard, Loaded, NONE, Near, Resolver};
 use super::side::{How, Side};
 use super::transfer::Place;
@@ -261,6 +262,7 @@ pub struct Enricher {
     plan: Option<Plan>,
     key: Vec<u8>,
     rejection: Rejection,
+    rules: Vec<SecurityRule>,
 }
 
 impl Enricher {
@@ -296,6 +298,7 @@ impl Enricher {
             plan: None,
             key: Vec::new(),
             rejection: Rejection::default(),
+            rules: Vec::new(),
         }
     }
 
@@ -358,7 +361,9 @@ impl Enricher {
             self.forget();
         }
         let (mut time, mut bytes, mut protocol, mut flags) = (None, None, None, None);
+        let mut kind = FlowLogKind::Vpc;
         if let Some(plan) = &self.plan {
+            kind = plan.kind;
             let (cells, buffer) = (flow.cells(), flow.buffer());
             let integer = |place: Option<usize>| match cells.get(place?)?.datum(buffer) {
                 crate::Datum::Integer(value) => Some(value),
@@ -370,7 +375,7 @@ impl Enricher {
             flags = integer(plan.tcp_flags);
         }
         let time = u32::try_from(time.unwrap_or_default()).unwrap_or(u32::MAX);
-        let resolved = match flow.layout().kind() {
+        let resolved = match kind {
             FlowLogKind::TransitGateway => self.transit_gateway(flow, time),
             FlowLogKind::Vpc => self.vpc(flow, time),
         };

@@ -202,11 +202,16 @@ impl Near {
     }
 }
 
+/// Shards, with the row of a VPC in each.
+type Views = Arc<[(u16, u32)]>;
+
 /// Looks sides up.
 pub(super) struct Resolver {
     directory: Loaded<Directory>,
     load: LoadShard,
     units: HashMap<(String, String), u16, Mixing>,
+    /// The shards that see a VPC, with its row in each; its owner's first.
+    views: HashMap<Box<str>, Views, Mixing>,
     shards: Vec<Loaded<Shard>>,
     told: Vec<Told>,
     told_places: HashMap<Told, u32, Mixing>,
@@ -256,6 +261,7 @@ impl Resolver {
             directory,
             load,
             units: HashMap::default(),
+            views: HashMap::default(),
             shards: Vec::new(),
             told: vec![Told::default()],
             told_places: HashMap::from_iter([(Told::default(), 0)]),
@@ -606,17 +612,14 @@ impl Resolver {
                 other => coarse = other,
             }
         }
-        let units = match self.directory.ready() {
-            Some(directory) => viewers(directory, vpc),
-            None => Vec::new(),
+        let views = match self.views.get(vpc) {
+            Some(views) => Arc::clone(views),
+            None => self.find_views(vpc),
         };
-        for (account, region) in units {
-            let shard = self.unit(&account, &region);
+        for (shard, row) in views.iter().copied() {
             if first.is_some_and(|(first, _)| first == shard) {
                 continue;
             }
-            let row = self.shard(shard).and_then(|file| file.vpc(vpc));
-            let Some((row, _)) = row else { continue };
             match self.in_vpc(shard, row, address, time, how) {
                 Some(found) if found.0.interface != NONE => return Some(found),
                 Some(other) => coarse = coarse.or(Some(other)),
@@ -635,6 +638,23 @@ impl Resolver {
             }
         }
         coarse
+    }
+
+    #[cold]
+    fn find_views(&mut self, vpc: &str) -> Views {
+        let units = match self.directory.ready() {
+            Some(directory) => viewers(directory, vpc),
+            None => Vec::new(),
+        };
+        let mut views = Vec::new();
+        for (account, region) in units {
+            let shard = self.unit(&account, &region);
+            let row = self.shard(shard).and_then(|file| file.vpc(vpc));
+            views.extend(row.map(|(row, _)| (shard, row)));
+        }
+        let views = Views::from(views);
+        self.views.insert(vpc.into(), Arc::clone(&views));
+        views
     }
 
     /// Who has an address in a VPC of that id; where nobody collects the VPC, at least the VPC.
@@ -754,7 +774,7 @@ impl Resolver {
                 break;
             };
             let id = file.file().text(route.gateway).unwrap_or_default();
-            let gateway_name = file.gateway(id).and_then(|row| file.file().text(row.name));
+            let gateway_name = || file.gateway(id).and_then(|row| file.file().text(row.name));
             match GatewayKind::of(route.kind) {
                 GatewayKind::Peering => return self.peer(id, &vpc, address, time),
                 GatewayKind::Transit => {
@@ -779,10 +799,10 @@ impl Resolver {
                 }
                 GatewayKind::VirtualPrivate => {
                     let hybrid = self.hybrid(id);
-                    return self.on_premises(hybrid, "virtual-private-gateway", id, gateway_name);
+                    return self.on_premises(hybrid, "virtual-private-gateway", id, gateway_name());
                 }
                 GatewayKind::LocalGateway => {
-                    return self.on_premises(Hybrid::Either, "local-gateway", id, gateway_name);
+                    return self.on_premises(Hybrid::Either, "local-gateway", id, gateway_name());
                 }
                 GatewayKind::GatewayEndpoint => {
                     let service = service.map(str::to_owned).or_else(|| {

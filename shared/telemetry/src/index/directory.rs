@@ -399,8 +399,10 @@ impl Directory {
         name_of: impl Fn(&R) -> Text,
     ) -> impl Iterator<Item = R> + 'd {
         let rows = self.file.rows::<R>();
-        rows.equal(Some(name), |row| self.text(name_of(row)))
-            .filter_map(move |row| rows.get(row))
+        rows.equal(Some(name.as_bytes()), |row| {
+            self.file.text_bytes(name_of(row))
+        })
+        .filter_map(move |row| rows.get(row))
     }
 
     /// An account's name.

@@ -500,13 +500,19 @@ impl File {
     /// A text; `None` when there is none.
     #[inline]
     pub fn text(&self, text: Text) -> Option<&str> {
+        std::str::from_utf8(self.text_bytes(text)?).ok()
+    }
+
+    /// A text's bytes, which is all that a comparison takes; `None` when there is none.
+    #[inline]
+    pub fn text_bytes(&self, text: Text) -> Option<&[u8]> {
         if text.is_none() {
             return None;
         }
         let (pool, _) = self.section(TEXTS);
         let mut rest = pool.get(text.0 as usize..)?;
         let length = u32::take(&mut rest)? as usize;
-        std::str::from_utf8(rest.get(..length)?).ok()
+        rest.get(..length)
     }
 
     /// The text of that place: see [`Text::word`].

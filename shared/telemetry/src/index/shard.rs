@@ -520,7 +520,7 @@ impl Shard {
     /// A row of a table that is sorted by id, with its number.
     fn named<R: Row>(&self, id: &str, id_of: impl Fn(&R) -> Text) -> Option<(u32, R)> {
         let rows = self.file.rows::<R>();
-        rows.find(Some(id), |row| self.file.text(id_of(row)))
+        rows.find(Some(id.as_bytes()), |row| self.file.text_bytes(id_of(row)))
     }
 
     /// The VPC of that id.
@@ -555,7 +555,7 @@ impl Shard {
             let slot = slots.get(start.wrapping_add(step) & mask)?;
             let row = slot.interface.row()?;
             let interface = self.file.rows::<InterfaceRow>().get(row)?;
-            if self.file.text(interface.id)?.as_bytes() == id {
+            if self.file.text_bytes(interface.id)? == id {
                 return Some((row, interface));
             }
         }

@@ -22,11 +22,20 @@ impl Enricher {
         told.id.clear();
         told.rule.clear();
         told.explanation.clear();
-        self.explain_into(flow, resolved, &mut told);
+        let mut rules = std::mem::take(&mut self.rules);
+        rules.clear();
+        self.explain_into(flow, resolved, &mut told, &mut rules);
+        self.rules = rules;
         self.rejection = told;
     }
 
-    fn explain_into(&self, flow: &FlowRecord<'_>, resolved: &Resolved, told: &mut Rejection) {
+    fn explain_into(
+        &self,
+        flow: &FlowRecord<'_>,
+        resolved: &Resolved,
+        told: &mut Rejection,
+        rules: &mut Vec<SecurityRule>,
+    ) {
         let facts = self.kept.facts.get(resolved.facts as usize);
         let direction = facts.and_then(|facts| facts.direction);
         let far = match direction {
@@ -79,40 +88,20 @@ impl Enricher {
                 | InterfaceKind::GatewayLoadBalancerEndpoint
                 | InterfaceKind::FirewallEndpoint
         );
-        let far_groups = self.groups_of(resolved);
-        let rules = if groups.is_empty() && without {
+        let filter = if groups.is_empty() && without {
             Filter::Absent
         } else if groups.is_empty() || rows().any(|group| !group.known) {
             Filter::Unknown
         } else {
-            let rules = groups.iter().flat_map(|group| shard.rules(*group));
-            Filter::Rules(
-                rules.flat_map(|(number, rule)| peers(shard, number, rule, &packet, &far_groups)),
-            )
-        };
-        let verdict = match rules {
-            Filter::Unknown => explain(
-                &packet,
-                flow.text(Field::RejectReason),
-                entries,
-                Filter::<std::iter::Empty<SecurityRule>>::Unknown,
-            ),
-            Filter::Absent => explain(
-                &packet,
-                flow.text(Field::RejectReason),
-                entries,
-                Filter::<std::iter::Empty<SecurityRule>>::Absent,
-            ),
-            Filter::Rules(rules) => {
-                let rules: Vec<SecurityRule> = rules.collect();
-                explain(
-                    &packet,
-                    flow.text(Field::RejectReason),
-                    entries,
-                    Filter::Rules(rules.iter().copied()),
-                )
+            let far_groups = self.groups_of(resolved);
+            for group in &groups {
+                for (number, rule) in shard.rules(*group) {
+                    add_peers(shard, number, rule, &packet, &far_groups, rules);
+                }
             }
+            Filter::Rules(rules.iter().copied())
         };
+        let verdict = explain(&packet, flow.text(Field::RejectReason), entries, filter);
         let ids = rows().filter_map(|group| file.text(group.id));
         told.by = verdict.first.by();
         match told.by {
@@ -194,18 +183,19 @@ fn ranges(protocol: i32, from: i32, to: i32) -> Ranges {
     }
 }
 
-/// The far sides of a rule, a row for each.
-fn peers(
+/// Adds the far sides of a rule, a row for each.
+fn add_peers(
     shard: &Shard,
     number: u32,
     row: RuleRow,
     packet: &Packet,
     far_groups: &Option<Vec<&str>>,
-) -> Vec<SecurityRule> {
+    rules: &mut Vec<SecurityRule>,
+) {
     let file = shard.file();
     let (ports, icmp) = ranges(row.protocol, row.from, row.to);
     let Some(protocol) = protocol(row.protocol) else {
-        return Vec::new();
+        return;
     };
     let rule = |peer| SecurityRule {
         egress: row.egress,
@@ -216,7 +206,7 @@ fn peers(
     };
     let far: IpAddr = packet.far;
     let blocks = shard.rule_blocks(number).filter_map(|block| block.cidr());
-    let mut rules: Vec<SecurityRule> = blocks.map(|block| rule(Peer::Block(block))).collect();
+    rules.extend(blocks.map(|block| rule(Peer::Block(block))));
     let lists = file.words(row.lists);
     rules.extend(lists.map(|list| rule(Peer::Told(shard.list_contains(list, far).into()))));
     if row.unknown_list {
@@ -229,5 +219,4 @@ fn peers(
             None => Answer::Maybe,
         }))
     }));
-    rules
 }

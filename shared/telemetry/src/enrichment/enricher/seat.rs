@@ -9,7 +9,7 @@ use super::memo::Mixer;
 use crate::enrichment::resolution::{Found, NONE, Near, Told, is_public};
 use crate::enrichment::transfer::InterfaceKind;
 use crate::flow::field::Field;
-use crate::flow::layout::Layout;
+use crate::flow::layout::{FlowLogKind, Layout};
 use crate::flow::record::FlowRecord;
 use crate::index::format::{Block, bits};
 use crate::index::shard::{GatewayKind, Range32};
@@ -127,6 +127,7 @@ impl ReachedTable {
 /// Which columns of a layout say where a record was logged: runs of columns that stand side by side.
 pub(super) struct Plan {
     pub(super) layout: Arc<Layout>,
+    pub(super) kind: FlowLogKind,
     pub(super) runs: Vec<(usize, usize)>,
     pub(super) start: Option<usize>,
     pub(super) bytes: Option<usize>,
@@ -173,6 +174,7 @@ impl Plan {
             }
         }
         Plan {
+            kind: layout.kind(),
             runs,
             start: layout.place(Field::Start),
             bytes: layout.place(Field::Bytes),

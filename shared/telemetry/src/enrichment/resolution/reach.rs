@@ -30,7 +30,7 @@ pub(super) enum Beyond {
 }
 
 /// Transit gateways that are crossed.
-pub(super) const MAX_GATEWAYS: usize = 4;
+pub(super) const MAX_GATEWAYS: usize = 16;
 
 /// A VPC that can be reached: its id, owner, region, and by what.
 pub(super) type Reached = (String, Option<String>, Option<String>, How);
