@@ -87,7 +87,16 @@ pub fn walk(estate: &Estate, subnet: usize, to: IpAddr) -> Path {
     path.end = match target {
         None => End::Dropped,
         Some(Target::Local) => End::Vpc(vpc),
-        Some(Target::InternetGateway | Target::EgressOnly | Target::Nat(_)) => internet(to),
+        Some(Target::InternetGateway | Target::EgressOnly) => internet(to),
+        // A NAT gateway goes on by the routes of its own subnet, to private addresses too.
+        Some(Target::Nat(nat)) => match estate.interfaces[nat].subnet {
+            own if own != subnet && !is_global(to) => {
+                let on = walk(estate, own, to);
+                path.transits = on.transits;
+                on.end
+            }
+            _ => internet(to),
+        },
         Some(Target::VpnGateway) => End::OnPremises,
         Some(Target::Peering(at)) => through_peering(estate, at, vpc, to),
         Some(Target::Transit(gateway)) => {
