@@ -1,8 +1,8 @@
 //! The main job against its yardstick, decompression of the same bytes in the same run.
 //!
 //! ```text
-//! cargo bench -p cloud-export                    # 75 MB objects, 5 rounds
-//! cargo bench -p cloud-export -- 5MB 3           # smaller, fewer rounds
+//! cargo bench -p cloud-export --bench main_job               # 75 MB objects, 5 rounds
+//! cargo bench -p cloud-export --bench main_job -- 5MB 3      # smaller, fewer rounds
 //! ```
 //!
 //! Rounds are interleaved and measured in CPU seconds of this thread, so that a busy machine slows
