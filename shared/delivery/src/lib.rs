@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod destination;
 pub mod directory;
+pub mod encoding;
 pub mod ndjson;
 pub mod s3;
 mod stdout;
