@@ -162,7 +162,7 @@ fn encode(object: &Path, output: &mut dyn Write) -> Outcome<()> {
     let mut encoder = NdjsonEncoder::new(WRITE_BYTES);
     while let Some(row) = log.next_row()? {
         if let Row::Record(record) = row {
-            encoder.write(&record);
+            encoder.write(&record, None);
             if encoder.len() >= WRITE_BYTES {
                 output.write_all(encoder.bytes())?;
                 encoder.clear();
@@ -206,7 +206,7 @@ fn enrich(object: &Path, enricher: &mut Enricher, output: &mut dyn Write) -> Out
     while let Some(row) = log.next_row()? {
         if let Row::Record(record) = row {
             let enrichment = enricher.enrich(&record);
-            encoder.write_enriched(&record, &enrichment);
+            encoder.write(&record, Some(&enrichment));
             if encoder.len() >= WRITE_BYTES {
                 output.write_all(encoder.bytes())?;
                 encoder.clear();

@@ -74,8 +74,7 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
         eprintln!("not read: {failed}");
     }
     let sdk = aws::no_services();
-    let (store, destinations) = Collector::<RecordedCloud>::outputs(&sdk, &config)
-        .map_err(|e| Stop::Usage(e.to_string()))?;
+    let (store, destinations) = Collector::<RecordedCloud>::outputs(&sdk, &config);
     let estate = match config.estate {
         // Every account that was recorded, unless some are named.
         Estate::Accounts(reach) if reach.accounts == Accounts::Own && reach.primary.is_none() => {

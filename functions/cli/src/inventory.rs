@@ -1,6 +1,6 @@
 //! `cloud-export inventory`: what the collected metadata hold.
 
-use delivery::DestinationUrl;
+use delivery::{StoreUrl, StoreUrlError};
 use invocation::aws;
 use metadata_collector::config::METADATA;
 use metadata_collector::store::SnapshotStore;
@@ -81,16 +81,15 @@ fn each_snapshot(
         .or_else(|| environment(METADATA.name))
         .filter(|url| !url.trim().is_empty())
         .unwrap_or_else(|| DEFAULT_METADATA.to_owned());
-    let url: DestinationUrl = url
+    let url: StoreUrl = url
         .parse()
-        .map_err(|error| Stop::Usage(format!("--metadata: {error}")))?;
+        .map_err(|error: StoreUrlError| Stop::Usage(format!("--metadata: {error}")))?;
     let taken = runtime()?.block_on(async {
         let sdk = match url.is_s3() {
             true => aws::sdk_config().await,
             false => aws::no_services(),
         };
-        let store = SnapshotStore::on(&url, &sdk)
-            .ok_or_else(|| Stop::Usage(format!("--metadata: {url} keeps nothing")))?;
+        let store = SnapshotStore::on(&url, &sdk);
         let keys = store.current_keys().await;
         let keys = keys.map_err(|error| Stop::Failed(error.to_string()))?;
         let mut taken = 0;

@@ -173,11 +173,11 @@ fn read_rows(
     while let Some(row) = log.next_row().map_err(unread)? {
         let Row::Record(record) = row else { continue };
         match &mut enricher {
-            None => output.encoder.write(&record),
+            None => output.encoder.write(&record, None),
             Some((lease, sides)) => {
                 let enrichment = lease.enrich(&record);
                 sides.count(&enrichment);
-                output.encoder.write_enriched(&record, &enrichment);
+                output.encoder.write(&record, Some(&enrichment));
             }
         }
         if output.encoder.len() >= WRITE_BYTES {

@@ -58,7 +58,7 @@ fn setting(arguments: &RunArguments, name: &str) -> Option<String> {
         name if name == FORMAT.name => arguments.format.clone(),
         _ => None,
     };
-    let fallback = || (name == DESTINATIONS.name).then(|| DestinationUrl::Stdout.to_string());
+    let fallback = || (name == DESTINATIONS.name).then(|| "stdout:".to_owned());
     let other = || enrichment::setting(&arguments.enrichment, name);
     option.or_else(other).or_else(fallback)
 }
@@ -129,7 +129,7 @@ async fn handle(
     }
     summary.counts = handled.report.counts;
     summary.sides = handled.report.sides;
-    summary.bytes_out = handled.report.bytes_out;
+    summary.bytes_out = handled.report.delivered.bytes;
     eprint!("{}", summary.table(elapsed, peak_memory()));
     eprintln!("answer to Lambda: {}", answer_line(&handled.answer));
     if summary.failed.is_empty() {

@@ -230,7 +230,7 @@ fn what_cannot_be_used_is_named_and_exits_with_2() {
         ),
         (
             &["collect", "--metadata", "stdout:"],
-            "CLOUD_EXPORT_METADATA: stdout: keeps nothing",
+            "CLOUD_EXPORT_METADATA: \"stdout:\" is no place for objects",
         ),
         (
             &["collect", "--from", "functions"],

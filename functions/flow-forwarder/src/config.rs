@@ -9,7 +9,6 @@ use invocation::{SettingError, Variable};
 use telemetry::{Layout, ReadOptions};
 
 use crate::enrichment::EnrichmentSettings;
-use crate::pipeline::PipelineOptions;
 
 /// Where records go.
 pub const DESTINATIONS: Variable = Variable {
@@ -208,8 +207,8 @@ const MAX_CHOSEN_CONCURRENCY: usize = 8;
 pub struct Config {
     /// Where records go; at least one.
     pub destinations: Vec<DestinationUrl>,
-    /// How objects are processed.
-    pub pipeline: PipelineOptions,
+    /// How objects are read.
+    pub read: ReadOptions,
     /// What records are enriched with, and from what.
     pub enrichment: EnrichmentSettings,
     /// Objects processed at once.
@@ -227,8 +226,6 @@ impl Config {
     /// The first variable whose value cannot be used, with the problem and a valid example.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Config, SettingError> {
         let lookup = &lookup;
-        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?)
-            .map_err(|error| DESTINATIONS.error(error))?;
         let format = FORMAT.value(lookup)?;
         let layout = match format.trim() {
             "" => None,
@@ -237,6 +234,8 @@ impl Config {
             )),
         };
         let batch_bytes = BATCH_BYTES.number(lookup, 65_536..=67_108_864)? as usize;
+        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes)
+            .map_err(|error| DESTINATIONS.error(error))?;
         let max_decoded_bytes = MAX_DECODED_BYTES.number(lookup, 1..=u64::MAX)?;
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;
         let memory_mib = memory_mib(lookup)?;
@@ -259,7 +258,7 @@ impl Config {
         read.limits.max_decoded_bytes = max_decoded_bytes;
         Ok(Config {
             destinations,
-            pipeline: PipelineOptions { read, batch_bytes },
+            read,
             enrichment,
             concurrency,
             deadline_reserve: Duration::from_millis(reserve),
@@ -301,7 +300,7 @@ mod tests {
         let plain = config(&[destination]).unwrap();
         assert_eq!(plain.destinations[0].to_string(), "s3://records-use1/flows");
         assert_eq!(
-            plain.pipeline.read.limits.max_decoded_bytes,
+            plain.read.limits.max_decoded_bytes,
             ReadOptions::DEFAULT_MAX_DECODED_BYTES
         );
         assert_eq!(plain.metrics_namespace, "CloudExport");
@@ -346,7 +345,7 @@ mod tests {
             (
                 "CLOUD_EXPORT_METADATA",
                 "stdout:",
-                "CLOUD_EXPORT_METADATA: nothing is kept at stdout:. A valid value: s3://metadata-use1/network",
+                "CLOUD_EXPORT_METADATA: \"stdout:\" is no place for objects: it has no scheme that anything is kept at; write file:///dir or s3://bucket/prefix. A valid value: s3://metadata-use1/network",
             ),
             (
                 "CLOUD_EXPORT_DEVICE",

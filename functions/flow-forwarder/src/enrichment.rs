@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use bytes::Bytes;
 use delivery::store::Fetched;
-use delivery::{DestinationUrl, Store};
+use delivery::{Store, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::enrichment::aws_ranges::AwsRanges;
 use telemetry::enrichment::geography::Geography;
@@ -46,7 +46,7 @@ pub struct EnrichmentSettings {
     /// Age at which metadata count as stale, in seconds.
     pub max_age: u32,
     /// Where the index is.
-    pub metadata: Option<DestinationUrl>,
+    pub metadata: Option<StoreUrl>,
     /// Bytes of index files in memory, at most.
     pub index_bytes: usize,
     /// How often they are asked for anew.
@@ -118,8 +118,7 @@ impl EnrichmentSettings {
     pub fn is_on_s3(&self) -> bool {
         let files = self.prices.iter().chain(&self.aws_ranges);
         let on_s3 = |file: &DataFile| matches!(file, DataFile::S3 { .. });
-        self.metadata.as_ref().is_some_and(DestinationUrl::is_s3)
-            || files.chain(&self.geoip).any(on_s3)
+        self.metadata.as_ref().is_some_and(StoreUrl::is_s3) || files.chain(&self.geoip).any(on_s3)
     }
 
     /// Reads the files, and makes the index; `None` when records stay as they are. `documents` are an index
@@ -137,7 +136,7 @@ impl EnrichmentSettings {
             return Ok(None);
         }
         let options = self.options(sdk).await?;
-        let stored = self.metadata.as_ref().and_then(|url| Store::on(url, sdk));
+        let stored = self.metadata.as_ref().map(|url| Store::on(url, sdk));
         let place = match (documents, stored) {
             (Some(documents), _) => IndexPlace::Memory(Box::new(documents)),
             (None, Some(store)) => IndexPlace::Store(store),
@@ -185,13 +184,13 @@ impl EnrichmentSettings {
 }
 
 /// Where the collector keeps metadata.
-fn metadata(url: &str) -> Result<Option<DestinationUrl>, SettingError> {
+fn metadata(url: &str) -> Result<Option<StoreUrl>, SettingError> {
     match url.trim() {
         "" | "none" => Ok(None),
-        url => match url.parse().map_err(|error| METADATA.error(error))? {
-            DestinationUrl::Stdout => Err(METADATA.error("nothing is kept at stdout:")),
-            url => Ok(Some(url)),
-        },
+        url => url
+            .parse()
+            .map(Some)
+            .map_err(|error: StoreUrlError| METADATA.error(error)),
     }
 }
 
@@ -219,7 +218,7 @@ impl FromStr for DataFile {
             return Ok(DataFile::Local(PathBuf::from(path)));
         }
         match text.parse().map_err(|error| format!("{error}"))? {
-            DestinationUrl::S3 { bucket, prefix } if !prefix.is_empty() => Ok(DataFile::S3 {
+            StoreUrl::S3 { bucket, prefix } if !prefix.is_empty() => Ok(DataFile::S3 {
                 bucket,
                 key: prefix,
             }),
@@ -268,15 +267,11 @@ impl DataFile {
                 .map(Bytes::from)
                 .map_err(|error| format!("{self} cannot be read: {error}")),
             DataFile::S3 { bucket, key } => {
-                let url = DestinationUrl::S3 {
+                let url = StoreUrl::S3 {
                     bucket: bucket.clone(),
                     prefix: String::new(),
                 };
-                let fetched = match Store::on(&url, sdk) {
-                    Some(store) => store.get(key, None).await,
-                    None => Ok(Fetched::Missing),
-                };
-                match fetched {
+                match Store::on(&url, sdk).get(key, None).await {
                     Ok(Fetched::Object { bytes, .. }) => Ok(bytes),
                     Ok(_) => Err(format!("{self} does not exist")),
                     Err(error) => Err(error.to_string()),

@@ -24,6 +24,8 @@ pub struct ObjectRef {
     pub etag: Option<String>,
     /// The bucket's region, as far as the event tells it.
     pub region: Option<String>,
+    /// Its size in bytes, as far as the event tells it.
+    pub size: Option<u64>,
 }
 
 /// What part of an event asks for.
@@ -42,6 +44,8 @@ pub enum Request {
 pub struct Message {
     /// The SQS message id; `None` when the invocation did not come from a queue.
     pub id: Option<String>,
+    /// Whether it may have been processed before: the queue hands it out again.
+    pub again: bool,
     /// What it asks for.
     pub requests: Vec<Request>,
 }
@@ -82,7 +86,11 @@ pub fn unwrap(event: &Value) -> Invocation {
             unwrap_value(event, MAX_DEPTH, &mut requests);
             Invocation {
                 trigger: Trigger::Direct,
-                messages: vec![Message { id: None, requests }],
+                messages: vec![Message {
+                    id: None,
+                    again: false,
+                    requests,
+                }],
             }
         }
     }
@@ -98,8 +106,16 @@ fn queue_message(record: &Value) -> Message {
         id: text(record, "messageId")
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
+        again: is_again(record),
         requests,
     }
+}
+
+/// Whether the queue hands a message out again ("ReceiveMessage", *SQS API Reference*). One that does not say is
+/// taken for one that does.
+fn is_again(record: &Value) -> bool {
+    let count = record.get("attributes");
+    count.and_then(|attributes| text(attributes, "ApproximateReceiveCount")) != Some("1")
 }
 
 fn unwrap_text(body: &str, what: &str, depth: usize, requests: &mut Vec<Request>) {
@@ -187,6 +203,7 @@ fn notification(record: &Value) -> Request {
             version: text(object, "versionId").map(str::to_owned),
             etag: text(object, "eTag").map(str::to_owned),
             region: text(record, "awsRegion").map(str::to_owned),
+            size: size(object),
         }),
         None => {
             Request::Malformed("the S3 event's key is not encoded as S3 encodes keys".to_owned())
@@ -217,6 +234,7 @@ fn object_created(event: &Value) -> Request {
         version: text(object, "version-id").map(str::to_owned),
         etag: text(object, "etag").map(str::to_owned),
         region: text(event, "region").map(str::to_owned),
+        size: size(object),
     })
 }
 
@@ -238,6 +256,7 @@ fn backfill(objects: &Value, requests: &mut Vec<Request>) {
                 version: text(object, "version").map(str::to_owned),
                 etag: None,
                 region: text(object, "region").map(str::to_owned),
+                size: size(object),
             }),
             _ => Request::Malformed("a backfill object lacks its bucket or key".to_owned()),
         };
@@ -259,6 +278,11 @@ fn foreign(value: &Value) -> String {
         (Some(source), Some(kind)) => format!("an event of {source}: {kind}"),
         _ => "an event this program does not know".to_owned(),
     }
+}
+
+/// Notifications of both kinds tell the size as a number.
+fn size(object: &Value) -> Option<u64> {
+    object.get("size")?.as_u64()
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {

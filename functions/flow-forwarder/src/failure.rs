@@ -1,6 +1,7 @@
 //! Why an object or a message was not forwarded.
 
 use delivery::DeliveryError;
+use delivery::encoding::EncodingError;
 use delivery::s3::S3Failure;
 use telemetry::{FailureClass, ReadError};
 
@@ -82,6 +83,16 @@ impl From<ReadError> for Failure {
         Failure {
             class: error.class(),
             code: format!("Read.{}", error.label()),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<EncodingError> for Failure {
+    fn from(error: EncodingError) -> Failure {
+        Failure {
+            class: FailureClass::Poison,
+            code: "Encoding".to_owned(),
             message: error.to_string(),
         }
     }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
-use delivery::AnyDestination;
+use delivery::{AnyDestination, Lane, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
 
 use crate::answer::{Answer, MessageOutcome, worst};
 use crate::config::Config;
-use crate::event::{self, Invocation, Message, ObjectRef, Request};
+use crate::event::{self, Invocation, Message, ObjectRef, Request, Trigger};
 use crate::failure::Failure;
+use crate::group::{Asked, groups};
 use crate::index::Index;
-use crate::pipeline;
+use crate::pipeline::Pipeline;
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
 use invocation::Budget;
@@ -36,7 +37,7 @@ pub struct Forwarder {
     config: Config,
     source: AnySource,
     index: Option<Arc<Index>>,
-    destinations: Vec<AnyDestination>,
+    lanes: Vec<Lane>,
 }
 
 impl Forwarder {
@@ -50,16 +51,14 @@ impl Forwarder {
         aws: &SdkConfig,
     ) -> Forwarder {
         let client = || aws_sdk_s3::Client::new(aws);
-        let destinations = config
-            .destinations
-            .iter()
-            .map(|url| AnyDestination::open(url, client))
-            .collect();
+        let lanes = lane::lanes(&config.destinations, |url| {
+            AnyDestination::open(url, client)
+        });
         Forwarder {
             config,
             source,
             index,
-            destinations,
+            lanes,
         }
     }
 
@@ -85,40 +84,60 @@ impl Forwarder {
         let Invocation { trigger, messages } = event::unwrap(event);
         let mut report = InvocationReport::default();
         note_requests(&messages, &mut report);
-        let mut named: Vec<&ObjectRef> = Vec::new();
-        for object in messages.iter().flat_map(objects) {
-            if !named.contains(&object) {
-                named.push(object);
+        let mut asked: Vec<Asked<'_>> = Vec::new();
+        for message in &messages {
+            for object in objects(message) {
+                match asked.iter_mut().find(|asked| asked.object == object) {
+                    Some(asked) => asked.again |= message.again,
+                    None => asked.push(Asked {
+                        object,
+                        again: message.again,
+                    }),
+                }
             }
         }
+        // Only a queue says whether something is tried again: what does not come from one shares nothing.
+        let combines =
+            trigger == Trigger::Queue && (self.lanes.iter()).any(|lane| lane.packing.combines);
         if let Some(index) = &self.index {
             index.begin(budget).await;
         }
-        let forwarding = named.iter().map(|object| async {
+        let pipeline = &Pipeline {
+            source: &self.source,
+            index: self.index.as_ref(),
+            lanes: &self.lanes,
+            read: &self.config.read,
+            budget,
+        };
+        let objects_asked = asked.len();
+        let forwarding = groups(asked, combines).into_iter().map(|group| async move {
             let started = Instant::now();
-            let outcome = pipeline::forward(
-                object,
-                &self.source,
-                self.index.as_ref(),
-                &self.destinations,
-                &self.config.pipeline,
-                budget,
-            )
-            .await;
-            ObjectReport {
-                object: (*object).clone(),
+            let outcomes = match &*group {
+                [one] => vec![pipeline.forward(one.object, one.again).await],
+                several => {
+                    let several: Vec<&ObjectRef> = several.iter().map(|one| one.object).collect();
+                    pipeline.forward_together(&several).await
+                }
+            };
+            let duration = started.elapsed();
+            let done = group.into_iter().zip(outcomes);
+            done.map(|(asked, outcome)| ObjectReport {
+                object: asked.object.clone(),
                 outcome,
-                duration: started.elapsed(),
-            }
+                duration,
+            })
+            .collect::<Vec<_>>()
         });
         let mut forwarding =
             futures_util::stream::iter(forwarding).buffer_unordered(self.config.concurrency);
-        let mut reports = Vec::with_capacity(named.len());
-        while let Some(object) = forwarding.next().await {
-            object.log();
-            report.add(&object.outcome);
-            observe(&object);
-            reports.push(object);
+        let mut reports = Vec::with_capacity(objects_asked);
+        while let Some(group) = forwarding.next().await {
+            for object in group {
+                object.log();
+                report.add(&object.outcome);
+                observe(&object);
+                reports.push(object);
+            }
         }
         report.index_bytes = self.index.as_ref().map(|index| index.fetched());
         let failures: HashMap<&ObjectRef, &Failure> = reports

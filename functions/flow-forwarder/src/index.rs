@@ -183,6 +183,13 @@ struct Idle {
 pub struct Lease(Idle);
 
 impl Lease {
+    /// Says that the next records are of another object. Objects of the same account and region share what is
+    /// known of their ends.
+    pub fn begin(&mut self, origin: Origin) {
+        self.0.enricher.begin(origin.clone());
+        self.0.origin = origin;
+    }
+
     /// What is added to a record.
     #[inline]
     pub fn enrich(&mut self, record: &Record<'_>) -> Enrichment<'_> {

@@ -1,9 +1,9 @@
 //! The flow forwarder: what happens between an S3 event and delivered records.
 //!
 //! ```text
-//! event ─▶ work ─▶ source ─▶ pipeline (decode ─▶ read ─▶ enrich ─▶ encode ─▶ batch) ─▶ destinations ─▶ answer
-//!                                                          │
-//!                          index: directory and shards ────┘
+//! event ─▶ groups ─▶ source ─▶ pipeline: reading (decode ─▶ read ─▶ enrich ─▶ encode ─▶ batch) ─▶ outlets ─▶ answer
+//!                                                                  │
+//!                                  index: directory and shards ────┘
 //! ```
 //!
 //! `main.rs` runs [`Forwarder::handle`] under the Lambda runtime; the command line and the tests
@@ -15,8 +15,10 @@ pub mod enrichment;
 pub mod event;
 pub mod failure;
 pub mod forwarder;
+mod group;
 pub mod index;
 pub mod pipeline;
+mod reading;
 pub mod report;
 pub mod sides;
 pub mod source;

@@ -1,39 +1,50 @@
-//! One object: opened, decoded, read, encoded, delivered.
+//! Objects: opened, read on a thread of their own, delivered.
 //!
 //! ```text
-//!  async                     blocking thread                                     async
-//! chunks ─▶ bounded channel ─▶ decode ─▶ read ─▶ enrich ─▶ encode ─▶ batches ─▶ channel of one ─▶ destinations
+//!  async                     blocking thread        async, for each outlet
+//! chunks ─▶ bounded channel ─▶ reading ─▶ batches ─▶ queue of one ─▶ destination
 //! ```
 //!
-//! Memory is the channels' room, one block of text and three batches, whatever the object's size. A
-//! slow destination fills the channel of batches, which stops the thread, which stops the download.
+//! Memory is the channels' room, one block of text and a few batches, whatever the object's size. A
+//! slow destination fills its queue, which stops the thread, which stops the download.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use delivery::{AnyDestination, Batch, Batcher, Destination, Origin};
+use delivery::{Batch, Lane, Origin, OutletCounts};
+use futures_util::future::join_all;
 use telemetry::log::LogFormat;
-use telemetry::{Counts, Layout, LogReader, ReadOptions, Row, analysis};
+use telemetry::{Counts, ReadOptions};
 use tokio::sync::mpsc;
 
 use crate::event::ObjectRef;
 use crate::failure::Failure;
-use crate::index::{self, Index, Lease};
-use crate::sides::{SideCounter, SideCounts};
+use crate::index::{self, Index};
+use crate::reading::{Extent, Input, LaneInput, Reading, read_into};
+use crate::sides::SideCounts;
 use crate::source::{Body, ObjectSource, OpenObject};
 use invocation::Budget;
 
 /// Chunks of the download that wait to be decoded. Chunks are 16 KiB or so.
 const CHUNKS_AHEAD: usize = 8;
 
-/// How objects are processed.
-#[derive(Debug, Clone)]
-pub struct PipelineOptions {
+/// The largest object that is held as a whole, so that it can share batches with others, in bytes.
+pub const SMALL_BYTES: u64 = 512 << 10;
+
+/// What objects are forwarded with.
+#[derive(Debug)]
+pub struct Pipeline<'p, S> {
+    /// Where objects are read from.
+    pub source: &'p S,
+    /// What their records are enriched from.
+    pub index: Option<&'p Arc<Index>>,
+    /// Where records go.
+    pub lanes: &'p [Lane],
     /// How objects are read.
-    pub read: ReadOptions,
-    /// The size at which a batch is complete, in bytes.
-    pub batch_bytes: usize,
+    pub read: &'p ReadOptions,
+    /// The time there is.
+    pub budget: &'p Budget,
 }
 
 /// What became of one object.
@@ -47,243 +58,267 @@ pub struct ObjectOutcome {
     pub shortfalls: Vec<String>,
     /// What became of the sides of its records; `None` when they are not enriched.
     pub sides: Option<SideCounts>,
-    /// Batches confirmed by every destination.
-    pub batches: u64,
-    /// Bytes of those batches.
-    pub bytes_out: u64,
+    /// What each outlet took, in the order of the lanes. Of objects that shared batches, the first one has it all.
+    pub outlets: Vec<OutletCounts>,
     /// Why the object is not done; `None` when it is.
     pub failure: Option<Failure>,
 }
 
-/// Forwards one object; its records are enriched where there is an index.
-pub async fn forward(
-    object: &ObjectRef,
-    source: &impl ObjectSource,
-    index: Option<&Arc<Index>>,
-    destinations: &[AnyDestination],
-    options: &PipelineOptions,
-    budget: &Budget,
-) -> ObjectOutcome {
-    let mut outcome = ObjectOutcome::default();
-    if budget.is_spent() {
-        outcome.failure = Some(Failure::deadline());
-        return outcome;
-    }
-    let opened = match budget.run(source.open(object)).await {
-        Some(Ok(opened)) => opened,
-        Some(Err(failure)) => {
-            outcome.failure = Some(failure);
-            return outcome;
+impl ObjectOutcome {
+    fn failed(failure: Failure) -> ObjectOutcome {
+        ObjectOutcome {
+            failure: Some(failure),
+            ..ObjectOutcome::default()
         }
-        None => {
-            outcome.failure = Some(Failure::deadline());
-            return outcome;
-        }
-    };
-    let done = budget
-        .run(process(
-            object,
-            opened,
-            index,
-            destinations,
-            options,
-            &mut outcome,
-        ))
-        .await;
-    if done.is_none() {
-        outcome.failure = Some(Failure::deadline());
     }
-    outcome
+
+    fn new(reading: Reading, failure: Option<Failure>) -> ObjectOutcome {
+        ObjectOutcome {
+            counts: reading.counts,
+            format: reading.format,
+            shortfalls: reading.shortfalls,
+            sides: reading.sides,
+            outlets: Vec::new(),
+            failure,
+        }
+    }
 }
 
-async fn process(
-    object: &ObjectRef,
-    opened: OpenObject,
-    index: Option<&Arc<Index>>,
-    destinations: &[AnyDestination],
-    options: &PipelineOptions,
-    outcome: &mut ObjectOutcome,
-) {
-    let enricher = match index {
-        Some(index) => Some(index.enricher(index::origin(&opened.key)).await),
-        None => None,
-    };
-    let origin = Arc::new(Origin {
-        bucket: object.bucket.clone(),
-        key: opened.key,
-        revision: opened.revision,
-    });
-    let (batch_sender, mut batches) = mpsc::channel::<Batch>(1);
-    let (return_sender, returned) = std::sync::mpsc::channel::<Batch>();
-    let size = opened.size;
-    let (reader, feed): (Box<dyn Read + Send>, _) = match opened.body {
-        Body::Blocking(reader) => (reader, None),
-        Body::Stream(stream) => {
-            let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-            (Box::new(ChunkReader::new(receiver)), Some((stream, sender)))
+/// A small object that is held as a whole.
+struct Held {
+    /// Its place among the objects of the group.
+    place: usize,
+    origin: Origin,
+    bytes: Bytes,
+}
+
+impl Held {
+    fn input(&self) -> Input {
+        Input {
+            origin: self.origin.clone(),
+            size: Some(self.bytes.len() as u64),
+            reader: Box::new(Cursor::new(self.bytes.clone())),
         }
-    };
-    let read_options = options.read.clone();
-    let output = Output {
-        batcher: Batcher::new(origin, options.batch_bytes),
-        batches: batch_sender,
-        returned,
-    };
-    let thread = tokio::task::spawn_blocking(move || {
-        let mut reading = Reading {
-            counts: Counts::default(),
-            format: None,
-            shortfalls: Vec::new(),
-            enricher: enricher.map(|enricher| (enricher, SideCounter::default())),
-        };
-        let result = reading.run(reader, size, &read_options, output);
-        (reading, result)
-    });
-    let feeding = async {
-        let Some((mut stream, sender)) = feed else {
-            return;
-        };
-        loop {
-            let chunk = match stream.next().await {
-                Some(Ok(bytes)) => Chunk::Bytes(bytes),
-                Some(Err(error)) => Chunk::Failed(io::Error::other(error)),
-                None => Chunk::End,
+    }
+}
+
+impl<S: ObjectSource> Pipeline<'_, S> {
+    /// Forwards one object. `again` says that it was tried before, when other objects may have shared its batches.
+    pub async fn forward(&self, object: &ObjectRef, again: bool) -> ObjectOutcome {
+        let forwarding = async {
+            let opened = match self.source.open(object).await {
+                Ok(opened) => opened,
+                Err(failure) => return ObjectOutcome::failed(failure),
             };
-            let last = !matches!(chunk, Chunk::Bytes(_));
-            // The reader may have stopped early, at an error of its own.
-            if sender.send(chunk).await.is_err() || last {
-                return;
-            }
+            let origin = Origin {
+                bucket: object.bucket.clone(),
+                key: opened.key.clone(),
+                revision: opened.revision.clone(),
+            };
+            self.forward_opened(origin, opened, again).await
+        };
+        if self.budget.is_spent() {
+            return ObjectOutcome::failed(Failure::deadline());
         }
-    };
-    let mut undelivered = None;
-    let delivering = async {
-        while let Some(batch) = batches.recv().await {
-            if let Err(failure) = deliver(&batch, destinations).await {
-                undelivered = Some(failure);
-                // Closing the channel stops the reader.
-                batches.close();
-                return;
-            }
-            outcome.batches += 1;
-            outcome.bytes_out += batch.bytes.len() as u64;
-            drop(return_sender.send(batch));
-        }
-    };
-    let ((), (), read) = tokio::join!(feeding, delivering, thread);
-    match read {
-        Ok((reading, result)) => {
-            outcome.counts = reading.counts;
-            outcome.format = reading.format;
-            outcome.shortfalls = reading.shortfalls;
-            if let (Some(index), Some((enricher, sides))) = (index, reading.enricher) {
-                outcome.sides = Some(sides.counts().clone());
-                index.take_back(enricher);
-            }
-            outcome.failure = undelivered.or(result.err());
-        }
-        Err(_) => outcome.failure = Some(Failure::panicked()),
+        let forwarded = self.budget.run(forwarding).await;
+        forwarded.unwrap_or_else(|| ObjectOutcome::failed(Failure::deadline()))
     }
-}
 
-/// Delivers a batch to every destination; the first failure is reported once all have answered.
-async fn deliver(batch: &Batch, destinations: &[AnyDestination]) -> Result<(), Failure> {
-    let deliveries = destinations
-        .iter()
-        .map(|destination| destination.deliver(batch));
-    let answers = futures_util::future::join_all(deliveries).await;
-    answers
-        .into_iter()
-        .find_map(Result::err)
-        .map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// Where records go from the blocking thread, and delivered batches come back to.
-struct Output {
-    batcher: Batcher,
-    batches: mpsc::Sender<Batch>,
-    returned: std::sync::mpsc::Receiver<Batch>,
-}
-
-/// The part that runs on a blocking thread: everything between bytes and batches.
-struct Reading {
-    counts: Counts,
-    format: Option<LogFormat>,
-    shortfalls: Vec<String>,
-    enricher: Option<(Lease, SideCounter)>,
-}
-
-impl Reading {
-    fn run(
-        &mut self,
-        reader: Box<dyn Read + Send>,
-        size: Option<u64>,
-        options: &ReadOptions,
-        output: Output,
-    ) -> Result<(), Failure> {
-        let mut log = LogReader::open(reader, options)?;
-        self.format = Some(log.format());
-        let result = read(&mut log, self.enricher.as_mut(), output);
-        self.counts = log.counts().clone();
-        self.shortfalls = log
-            .layouts()
-            .iter()
-            .filter_map(|layout| shortfall(layout))
-            .collect();
-        result?;
-        // A download that ends early without an error of its own must not pass for a whole one.
-        match size {
-            Some(size) if size != self.counts.bytes_in => Err(Failure {
-                class: telemetry::FailureClass::Retry,
-                code: "Source.Incomplete".to_owned(),
-                message: format!(
-                    "{} of the object's {size} bytes arrived",
-                    self.counts.bytes_in
-                ),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn read(
-    log: &mut LogReader<'_>,
-    mut enricher: Option<&mut (Lease, SideCounter)>,
-    output: Output,
-) -> Result<(), Failure> {
-    let Output {
-        mut batcher,
-        batches,
-        returned,
-    } = output;
-    // A closed channel means that delivery failed; that failure is the one reported.
-    let send = |batch: Batch| {
-        batches
-            .blocking_send(batch)
-            .map_err(|_| Failure::deadline())
-    };
-    while let Some(row) = log.next_row()? {
-        let Row::Record(record) = row else { continue };
-        let complete = match &mut enricher {
-            None => batcher.push(&record),
-            Some((enricher, sides)) => {
-                let enrichment = enricher.enrich(&record);
-                sides.count(&enrichment);
-                batcher.push_enriched(&record, &enrichment)
+    async fn forward_opened(
+        &self,
+        origin: Origin,
+        opened: OpenObject,
+        again: bool,
+    ) -> ObjectOutcome {
+        let (reader, feed): (Box<dyn Read + Send>, _) = match opened.body {
+            Body::Blocking(reader) => (reader, None),
+            Body::Stream(stream) => {
+                let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+                (Box::new(ChunkReader::new(receiver)), Some((stream, sender)))
             }
         };
-        if let Some(batch) = complete {
-            send(batch)?;
-            if let Ok(delivered) = returned.try_recv() {
-                batcher.recycle(delivered);
+        let feeding = async {
+            let Some((mut stream, sender)) = feed else {
+                return;
+            };
+            loop {
+                let chunk = match stream.next().await {
+                    Some(Ok(bytes)) => Chunk::Bytes(bytes),
+                    Some(Err(error)) => Chunk::Failed(io::Error::other(error)),
+                    None => Chunk::End,
+                };
+                let last = !matches!(chunk, Chunk::Bytes(_));
+                // The reader may have stopped early, at an error of its own.
+                if sender.send(chunk).await.is_err() || last {
+                    return;
+                }
+            }
+        };
+        let input = Input {
+            origin,
+            size: opened.size,
+            reader,
+        };
+        let ((), mut outcomes) = tokio::join!(feeding, self.deliver(vec![input], again));
+        outcomes.pop().unwrap_or_default()
+    }
+
+    /// Forwards small objects whose records may share batches. An object that cannot be read to its end shares
+    /// none: what is delivered under the names of several is all of each.
+    pub async fn forward_together(&self, objects: &[&ObjectRef]) -> Vec<ObjectOutcome> {
+        if self.budget.is_spent() {
+            let failed = |_| ObjectOutcome::failed(Failure::deadline());
+            return objects.iter().map(failed).collect();
+        }
+        let done = self.budget.run(self.combine(objects)).await;
+        done.unwrap_or_else(|| {
+            let failed = |_| ObjectOutcome::failed(Failure::deadline());
+            objects.iter().map(failed).collect()
+        })
+    }
+
+    async fn combine(&self, objects: &[&ObjectRef]) -> Vec<ObjectOutcome> {
+        let mut outcomes: Vec<Option<ObjectOutcome>> = objects.iter().map(|_| None).collect();
+        let fetched = join_all(objects.iter().map(|object| self.fetch(object))).await;
+        let mut held = Vec::new();
+        for ((place, fetched), outcome) in fetched.into_iter().enumerate().zip(&mut outcomes) {
+            match fetched {
+                Ok((origin, bytes)) => held.push(Held {
+                    place,
+                    origin,
+                    bytes,
+                }),
+                Err(failure) => *outcome = Some(ObjectOutcome::failed(failure)),
             }
         }
+        let options = self.read.clone();
+        let rehearsal = tokio::task::spawn_blocking(move || {
+            let mut all = Extent::default();
+            let fits = |held: &Held| {
+                Extent::of(held.input(), &options).is_some_and(|extent| all.add(&extent))
+            };
+            // Alone, an object fails as it would have, or gets the batches that it needs.
+            held.into_iter().partition::<Vec<Held>, _>(fits)
+        });
+        let Ok((together, alone)) = rehearsal.await else {
+            let failed = |_| ObjectOutcome::failed(Failure::panicked());
+            return objects.iter().map(failed).collect();
+        };
+        let groups = std::iter::once(together).chain(alone.into_iter().map(|held| vec![held]));
+        for group in groups.filter(|group| !group.is_empty()) {
+            let inputs = group.iter().map(Held::input).collect();
+            let done = self.deliver(inputs, false).await;
+            for (held, done) in group.iter().zip(done) {
+                if let Some(outcome) = outcomes.get_mut(held.place) {
+                    *outcome = Some(done);
+                }
+            }
+        }
+        let outcomes = outcomes.into_iter();
+        outcomes.map(Option::unwrap_or_default).collect()
     }
-    batcher.finish().map_or(Ok(()), send)
-}
 
-fn shortfall(layout: &Layout) -> Option<String> {
-    analysis::shortfall(layout).map(|shortfall| shortfall.to_string())
+    /// The whole of a small object.
+    async fn fetch(&self, object: &ObjectRef) -> Result<(Origin, Bytes), Failure> {
+        let opened = self.source.open(object).await?;
+        let origin = Origin {
+            bucket: object.bucket.clone(),
+            key: opened.key,
+            revision: opened.revision,
+        };
+        let unread = |error: String| Failure {
+            class: telemetry::FailureClass::Retry,
+            code: "Source.Incomplete".to_owned(),
+            message: format!(
+                "{}/{} stopped in the middle: {error}",
+                origin.bucket, origin.key
+            ),
+        };
+        let bytes = match opened.body {
+            Body::Stream(stream) => stream
+                .collect()
+                .await
+                .map_err(|error| unread(error.to_string()))?
+                .into_bytes(),
+            Body::Blocking(mut reader) => {
+                let mut bytes = Vec::new();
+                let read = reader.read_to_end(&mut bytes);
+                read.map_err(|error| unread(error.to_string()))?;
+                Bytes::from(bytes)
+            }
+        };
+        match opened.size {
+            Some(size) if size != bytes.len() as u64 => Err(unread(format!(
+                "{} of its {size} bytes arrived",
+                bytes.len()
+            ))),
+            _ => Ok((origin, bytes)),
+        }
+    }
+
+    /// Reads inputs on a thread and delivers what comes out; one outcome for each input, in their order.
+    async fn deliver(&self, inputs: Vec<Input>, again: bool) -> Vec<ObjectOutcome> {
+        let count = inputs.len();
+        let mut lease = match (self.index, inputs.first()) {
+            (Some(index), Some(first)) => {
+                Some(index.enricher(index::origin(&first.origin.key)).await)
+            }
+            _ => None,
+        };
+        let mut draining = Vec::new();
+        let mut lanes = Vec::new();
+        for lane in self.lanes {
+            let (return_sender, returned) = std::sync::mpsc::channel::<Batch>();
+            let mut queues = Vec::new();
+            for outlet in &lane.outlets {
+                let (sender, queue) = mpsc::channel(1);
+                let return_sender = return_sender.clone();
+                // The reader may have ended before the last batches come back.
+                let returned = move |batch| drop(return_sender.send(batch));
+                draining.push(outlet.drain(queue, returned));
+                queues.push(sender);
+            }
+            lanes.push(LaneInput {
+                packing: Arc::clone(&lane.packing),
+                queues,
+                returned,
+            });
+        }
+        let options = self.read.clone();
+        let thread = tokio::task::spawn_blocking(move || {
+            let mut readings = Vec::new();
+            let read = read_into(
+                inputs,
+                lanes,
+                lease.as_mut(),
+                &options,
+                again,
+                &mut readings,
+            );
+            (readings, lease, read)
+        });
+        let (drained, read) = tokio::join!(join_all(draining), thread);
+        let (outlets, delivered): (Vec<OutletCounts>, Vec<_>) = drained.into_iter().unzip();
+        let undelivered = delivered.into_iter().find_map(Result::err);
+        let (mut readings, failure) = match read {
+            Ok((readings, lease, read)) => {
+                if let (Some(index), Some(lease)) = (self.index, lease) {
+                    index.take_back(lease);
+                }
+                (readings, undelivered.map(Failure::from).or(read.err()))
+            }
+            Err(_) => (Vec::new(), Some(Failure::panicked())),
+        };
+        readings.resize_with(count, Reading::default);
+        let outcomes = readings.into_iter();
+        let mut outcomes: Vec<ObjectOutcome> = outcomes
+            .map(|reading| ObjectOutcome::new(reading, failure.clone()))
+            .collect();
+        if let Some(first) = outcomes.first_mut() {
+            first.outlets = outlets;
+        }
+        outcomes
+    }
 }
 
 /// What travels from the download to the reader.

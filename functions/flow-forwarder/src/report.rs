@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::OutletCounts;
 use invocation::metrics;
 use serde_json::{Map, Value};
 use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
@@ -29,10 +30,10 @@ impl ObjectReport {
             format,
             shortfalls,
             sides,
-            batches,
-            bytes_out,
+            outlets,
             failure,
         } = &self.outcome;
+        let delivered = total(outlets);
         let skipped: Map<String, Value> = counts
             .malformed_by_reason()
             .map(|(reason, n)| (reason.to_owned(), n.into()))
@@ -72,8 +73,10 @@ impl ObjectReport {
                     unenriched,
                     bytes_in = counts.bytes_in,
                     bytes_decoded = counts.bytes_decoded,
-                    bytes_out,
-                    batches,
+                    bytes_out = delivered.bytes,
+                    batches = delivered.batches,
+                    retries = delivered.retries,
+                    rejected = delivered.rejected,
                     newest_epoch_s = counts.newest,
                     duration_ms = self.duration.as_millis() as u64,
                     $($field = $value,)*
@@ -113,10 +116,14 @@ pub struct InvocationReport {
     pub sides: Option<SideCounts>,
     /// Bytes of the index that were fetched; `None` when there is none.
     pub index_bytes: Option<u64>,
-    /// Bytes confirmed by every destination.
-    pub bytes_out: u64,
-    /// Batches confirmed by every destination.
-    pub batches: u64,
+    /// What destinations took, all together.
+    pub delivered: OutletCounts,
+}
+
+fn total(outlets: &[OutletCounts]) -> OutletCounts {
+    let mut total = OutletCounts::default();
+    outlets.iter().for_each(|outlet| total.add(outlet));
+    total
 }
 
 /// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
@@ -136,6 +143,8 @@ const METRICS: &[(&str, &str)] = &[
     ("BytesDecoded", "Bytes"),
     ("BytesOut", "Bytes"),
     ("BatchesDelivered", "Count"),
+    ("DeliveryRetries", "Count"),
+    ("RecordsRejected", "Count"),
     ("SidesHit", "Count"),
     ("SidesStale", "Count"),
     ("SidesMissed", "Count"),
@@ -155,8 +164,7 @@ impl InvocationReport {
         if let Some(sides) = &outcome.sides {
             self.sides.get_or_insert_default().add(sides);
         }
-        self.bytes_out += outcome.bytes_out;
-        self.batches += outcome.batches;
+        self.delivered.add(&total(&outcome.outlets));
     }
 
     /// Objects not done for a reason of this class.
@@ -200,8 +208,10 @@ impl InvocationReport {
             Some(self.counts.malformed()),
             Some(*bytes_in),
             Some(*bytes_decoded),
-            Some(self.bytes_out),
-            Some(self.batches),
+            Some(self.delivered.bytes),
+            Some(self.delivered.batches),
+            Some(self.delivered.retries),
+            Some(self.delivered.rejected),
             self.sides.as_ref().map(SideCounts::hits),
             self.sides.as_ref().map(SideCounts::stale),
             self.sides.as_ref().map(SideCounts::misses),
@@ -242,8 +252,11 @@ mod tests {
         counts.newest = Some(1_795_190_400);
         report.add(&ObjectOutcome {
             counts,
-            bytes_out: 500,
-            batches: 1,
+            outlets: vec![OutletCounts {
+                batches: 1,
+                bytes: 500,
+                ..OutletCounts::default()
+            }],
             ..ObjectOutcome::default()
         });
         report.add(&ObjectOutcome {

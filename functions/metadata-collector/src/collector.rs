@@ -120,21 +120,11 @@ impl<C: Cloud> Collector<C> {
     }
 
     /// What a configuration writes to: the place for snapshots, and the destinations of changes.
-    ///
-    /// # Errors
-    /// The place for snapshots is one that keeps nothing.
-    pub fn outputs(
-        sdk: &SdkConfig,
-        config: &Config,
-    ) -> Result<(SnapshotStore, Vec<AnyDestination>), RunError> {
-        let store = SnapshotStore::on(&config.metadata, sdk).ok_or_else(|| RunError {
-            class: FailureClass::Config,
-            code: "Store",
-            message: format!("{} keeps nothing", config.metadata),
-        })?;
+    pub fn outputs(sdk: &SdkConfig, config: &Config) -> (SnapshotStore, Vec<AnyDestination>) {
+        let store = SnapshotStore::on(&config.metadata, sdk);
         let open =
             |url: &DestinationUrl| AnyDestination::open(url, || aws_sdk_s3::Client::new(sdk));
-        Ok((store, config.destinations.iter().map(open).collect()))
+        (store, config.destinations.iter().map(open).collect())
     }
 
     /// The configuration.
@@ -212,7 +202,7 @@ impl<C: Cloud> Collector<C> {
             .unwrap_or_else(PoisonError::into_inner);
         let ended = self.end(left, &unkept, &mut summary).await;
         if !parts.is_empty()
-            && let Err(index_error) = write_directory(&self.store.objects(), &parts, budget).await
+            && let Err(index_error) = write_directory(self.store.objects(), &parts, budget).await
         {
             summary.index_errors += 1;
             tracing::warn!(
@@ -407,7 +397,7 @@ impl<C: Cloud> Collector<C> {
         let Some(keep) = self.config.index_keep else {
             return Ok(Indexed::default());
         };
-        let (part, written) = write_unit(&self.store.objects(), snapshot, keep).await;
+        let (part, written) = write_unit(self.store.objects(), snapshot, keep).await;
         run.parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -471,7 +461,7 @@ impl Collector<AwsCloud> {
             message: "no AWS region is configured: set AWS_REGION to the one this runs in".into(),
         })?;
         let region = region.to_string();
-        let (store, destinations) = Collector::<AwsCloud>::outputs(sdk, &config)?;
+        let (store, destinations) = Collector::<AwsCloud>::outputs(sdk, &config);
         let queue = config
             .fan_out_queue
             .clone()

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use delivery::DestinationUrl;
+use delivery::destination::BATCH_BYTES;
+use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::target::{
     self, Accounts, Hop, Regions, RoleArn, RoleTemplate, Target, check_external_id,
@@ -234,7 +235,7 @@ pub struct Reach {
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where snapshots are kept: a directory or a bucket.
-    pub metadata: DestinationUrl,
+    pub metadata: StoreUrl,
     /// Where changes go; may be empty.
     pub destinations: Vec<DestinationUrl>,
     /// Who is asked.
@@ -262,15 +263,12 @@ impl Config {
     /// The first variable whose value cannot be used, with the problem and a valid example.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Config, SettingError> {
         let lookup = &lookup;
-        let metadata: DestinationUrl = METADATA
+        let metadata: StoreUrl = METADATA
             .value(lookup)?
             .trim()
             .parse()
-            .map_err(|error| METADATA.error(error))?;
-        if metadata == DestinationUrl::Stdout {
-            return Err(METADATA.error("stdout: keeps nothing, and the next run needs this one"));
-        }
-        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?)
+            .map_err(|error: StoreUrlError| METADATA.error(error))?;
+        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, BATCH_BYTES)
             .map_err(|error| DESTINATIONS.error(error))?;
         let queue = FAN_OUT_QUEUE.value(lookup)?.trim().to_owned();
         let schemes = ["https://", "http://"];
@@ -448,7 +446,7 @@ mod tests {
         for (values, expected) in [
             (
                 vec![("CLOUD_EXPORT_METADATA", "stdout:")],
-                "CLOUD_EXPORT_METADATA: stdout: keeps nothing",
+                "CLOUD_EXPORT_METADATA: \"stdout:\" is no place for objects",
             ),
             (
                 vec![("CLOUD_EXPORT_PRIMARY_ROLE", "reader")],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use delivery::encoding::Encoding;
 use delivery::{AnyDestination, Batch, DeliveryError, Destination, Origin};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
@@ -27,7 +28,7 @@ pub(crate) async fn tell(
         return Ok(());
     }
     let time = next.finished.to_zoned(TimeZone::UTC);
-    let origin = Arc::new(Origin {
+    let origins: Arc<[Origin]> = Arc::new([Origin {
         bucket: "changes".to_owned(),
         key: format!(
             "{}/{}/{}",
@@ -36,7 +37,7 @@ pub(crate) async fn tell(
             time.strftime("%Y/%m/%d/%Y%m%dT%H%M%SZ")
         ),
         revision: previous.finished.to_string(),
-    });
+    }]);
     let mut sequence = 0;
     let mut pending = changes.iter().peekable();
     while pending.peek().is_some() {
@@ -47,8 +48,11 @@ pub(crate) async fn tell(
             records += 1;
         }
         let batch = Batch {
-            origin: Arc::clone(&origin),
+            origins: Arc::clone(&origins),
+            partition: "".into(),
             sequence,
+            may_be_combined: false,
+            encoding: Encoding::NDJSON,
             records,
             bytes: Bytes::from(lines),
         };

@@ -7,13 +7,11 @@
 //! ```
 
 use std::io::Read;
-use std::path::PathBuf;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
 use bytes::Bytes;
 use delivery::store::{self, Condition, Fetched};
-use delivery::{DestinationUrl, Store};
+use delivery::{Store, StoreUrl};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -31,19 +29,7 @@ const CONTENT_TYPE: &str = "application/gzip";
 
 /// A place for snapshots.
 #[derive(Debug)]
-pub enum SnapshotStore {
-    /// A directory.
-    Directory(PathBuf),
-    /// A prefix in a bucket.
-    S3 {
-        /// The client.
-        client: Client,
-        /// The bucket.
-        bucket: String,
-        /// What keys start with, without a slash at either end; may be empty.
-        prefix: String,
-    },
-}
+pub struct SnapshotStore(Store);
 
 /// A snapshot that was kept, and what tells it from a later one in the same place.
 #[derive(Debug, Clone)]
@@ -100,18 +86,7 @@ impl From<store::StoreError> for StoreError {
 
 impl From<Store> for SnapshotStore {
     fn from(objects: Store) -> SnapshotStore {
-        match objects {
-            Store::Directory(root) => SnapshotStore::Directory(root),
-            Store::S3 {
-                client,
-                bucket,
-                prefix,
-            } => SnapshotStore::S3 {
-                client,
-                bucket,
-                prefix,
-            },
-        }
+        SnapshotStore(objects)
     }
 }
 
@@ -131,31 +106,14 @@ fn history_key(unit: &Unit, finished: Timestamp) -> String {
 }
 
 impl SnapshotStore {
-    /// The place that a URL names; `None` for one that cannot keep anything. `s3` makes the client,
-    /// and is called for `s3://` only.
-    pub fn open(url: &DestinationUrl, s3: impl FnOnce() -> Client) -> Option<SnapshotStore> {
-        Store::open(url, s3).map(SnapshotStore::from)
-    }
-
     /// The place that a URL names, reached as the SDK is configured.
-    pub fn on(url: &DestinationUrl, sdk: &SdkConfig) -> Option<SnapshotStore> {
-        Store::on(url, sdk).map(SnapshotStore::from)
+    pub fn on(url: &StoreUrl, sdk: &SdkConfig) -> SnapshotStore {
+        SnapshotStore(Store::on(url, sdk))
     }
 
     /// The place for objects of any kind that this is: what else is kept beside the snapshots.
-    pub fn objects(&self) -> Store {
-        match self {
-            SnapshotStore::Directory(root) => Store::Directory(root.clone()),
-            SnapshotStore::S3 {
-                client,
-                bucket,
-                prefix,
-            } => Store::S3 {
-                client: client.clone(),
-                bucket: bucket.clone(),
-                prefix: prefix.clone(),
-            },
-        }
+    pub fn objects(&self) -> &Store {
+        &self.0
     }
 
     /// The unit's current snapshot; `None` when there is none yet.

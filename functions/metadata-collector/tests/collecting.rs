@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::{AnyDestination, DestinationUrl};
+use delivery::{AnyDestination, DestinationUrl, Store};
 use flate2::read::GzDecoder;
 use invocation::Budget;
 use jiff::{SignedDuration, Timestamp};
@@ -228,7 +228,7 @@ async fn collect_within(
     })
     .unwrap();
     let no_s3 = || panic!("no bucket is used");
-    let store = SnapshotStore::open(&config.metadata, no_s3).unwrap();
+    let store = SnapshotStore::from(Store::open(&config.metadata, no_s3));
     let open = |url: &DestinationUrl| AnyDestination::open(url, no_s3);
     let destinations = config.destinations.iter().map(open).collect();
     let cloud = Arc::new(cloud);

@@ -1,5 +1,10 @@
-//! Records of one object, gathered into batches with a stable identity.
+//! Encoded records, gathered into batches with a stable identity.
+//!
+//! ```text
+//! record ─▶ Batcher ─▶ of its partition: encoder ─▶ compressor ─▶ Batch
+//! ```
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +12,9 @@ use sha2::{Digest, Sha256};
 use telemetry::Record;
 use telemetry::enrichment::Enrichment;
 
-use crate::ndjson::{self, NdjsonEncoder};
+use crate::compression::Compressor;
+use crate::encoding::{Compression, Encoder, Encoding, EncodingError};
+use crate::partition::Partitioning;
 
 /// The object that records came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,139 +30,342 @@ pub struct Origin {
 impl Origin {
     /// A short name for this content under this key: 16 hexadecimal digits of a SHA-256.
     pub fn tag(&self) -> String {
-        self.digest(None, 8)
+        let mut hash = Sha256::new();
+        self.add_to(&mut hash);
+        hexadecimal(hash, 8)
     }
 
-    fn digest(&self, sequence: Option<u32>, bytes: usize) -> String {
-        let mut hash = Sha256::new();
+    fn add_to(&self, hash: &mut Sha256) {
         for part in [&self.bucket, &self.key, &self.revision] {
             // Lengths first, so that no two origins hash the same bytes.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        if let Some(sequence) = sequence {
-            hash.update(sequence.to_be_bytes());
-        }
-        hash.finalize()
-            .iter()
-            .take(bytes)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
     }
 }
 
-/// Encoded records of one object.
+fn hexadecimal(hash: Sha256, bytes: usize) -> String {
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(bytes)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// How records are packed: what is the same for all batches of a destination. Destinations with the same packing
+/// share batches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Packing {
+    /// What the batches are.
+    pub encoding: Encoding,
+    /// A batch is complete as soon as it holds this many bytes, as they are delivered.
+    pub max_bytes: usize,
+    /// It is complete as soon as it holds this many records.
+    pub max_records: u64,
+    /// Batches hold records of one partition.
+    pub partitioning: Partitioning,
+    /// Whether records of several small objects may share a batch.
+    pub combines: bool,
+}
+
+impl Packing {
+    /// Plain NDJSON in batches of so many bytes.
+    pub fn ndjson(max_bytes: usize) -> Packing {
+        Packing {
+            encoding: Encoding::NDJSON,
+            max_bytes,
+            max_records: u64::MAX,
+            partitioning: Partitioning::default(),
+            combines: false,
+        }
+    }
+}
+
+/// Encoded records, with an identity that is the same whenever and wherever the batch is made.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The object the records came from.
-    pub origin: Arc<Origin>,
-    /// The batch's place among those of the object, from 0.
+    /// The object that the records came from, or several small ones.
+    pub origins: Arc<[Origin]>,
+    /// The path of its partition, without a slash at either end; empty without partitions.
+    pub partition: Arc<str>,
+    /// The batch's place among those of its origins and its partition, from 0.
     pub sequence: u32,
+    /// Whether an attempt before may have delivered its records within a batch of several objects.
+    pub may_be_combined: bool,
     /// How many records it holds.
     pub records: u64,
+    /// What the bytes are.
+    pub encoding: Encoding,
     /// The records, encoded.
     pub bytes: Bytes,
 }
 
+/// The longest key of an input that stands in a name as it is, in bytes.
+const KEPT: usize = 800;
+
 impl Batch {
-    /// The batch's identity: the same for the same content of the same object at the same batch
-    /// size, whenever and wherever it is made. 32 hexadecimal digits.
+    /// The batch's identity: the same for the same content of the same objects at the same
+    /// packing, whenever and wherever it is made. 32 hexadecimal digits.
     pub fn id(&self) -> String {
-        self.origin.digest(Some(self.sequence), 16)
+        let mut hash = Sha256::new();
+        for origin in self.origins.iter() {
+            origin.add_to(&mut hash);
+        }
+        hash.update(self.partition.as_bytes());
+        hash.update(self.sequence.to_be_bytes());
+        hexadecimal(hash, 16)
     }
 
-    /// A name for the batch as an object, below whatever prefix: the input's bucket and key, then
-    /// what tells this content and this batch. At most 900 bytes.
+    /// A name for the batch as an object, below whatever prefix: its partition or the input's bucket, the input's
+    /// key, then what tells this content and this batch. At most 1,000 bytes.
     pub fn object_name(&self) -> String {
-        const KEPT: usize = 800;
-        let Origin { bucket, key, .. } = &*self.origin;
-        let mut path = format!("{bucket}/{key}");
+        let Batch { sequence, .. } = self;
+        let extension = self.encoding.extension();
+        let tags: Vec<String> = self.origins.iter().map(Origin::tag).collect();
+        let tags = tags.join("-");
+        let (place, name) = match &*self.origins {
+            [Origin { bucket, key, .. }] if self.partition.is_empty() => {
+                (bucket.as_str(), key.as_str())
+            }
+            // The partition says what the key's folders say.
+            [Origin { key, .. }] => (
+                &*self.partition,
+                key.rsplit('/').find(|part| !part.is_empty()).unwrap_or("_"),
+            ),
+            _ => (&*self.partition, COMBINED),
+        };
+        let mut path = match place {
+            "" => name.to_owned(),
+            place => format!("{place}/{name}"),
+        };
         if path.len() > KEPT {
-            let cut = (0..=KEPT)
-                .rev()
-                .find(|at| path.is_char_boundary(*at))
-                .unwrap_or(0);
-            path.truncate(cut);
+            let cut = (0..=KEPT).rev().find(|at| path.is_char_boundary(*at));
+            path.truncate(cut.unwrap_or(0));
         }
-        format!(
-            "{path}.{}-{:05}.{}",
-            self.origin.tag(),
-            self.sequence,
-            ndjson::EXTENSION
-        )
+        format!("{path}.{tags}-{sequence:05}.{extension}")
     }
 }
+
+/// What names of batches of several objects begin with.
+pub const COMBINED: &str = "combined";
+
+/// Spans of time that are open at once: the records of an object are of one hour or day, or of two when it lies at
+/// their border.
+pub const MAX_OPEN: usize = 4;
+
+/// Encoded bytes that are compressed at once.
+const COMPRESSED_AT_ONCE: usize = 256 << 10;
 
 /// Encodes records and cuts them into batches.
 #[derive(Debug)]
 pub struct Batcher {
-    origin: Arc<Origin>,
-    encoder: NdjsonEncoder,
-    limit: usize,
-    sequence: u32,
-    records: u64,
+    origins: Arc<[Origin]>,
+    may_be_combined: bool,
+    packing: Arc<Packing>,
+    max_bytes: usize,
+    max_records: u64,
+    /// The span of time of one partition.
+    seconds: Option<i64>,
+    /// The batches that are being filled, the one used last at the end.
+    open: Vec<Open>,
+    /// How many batches each partition has had.
+    sequences: BTreeMap<Option<i64>, u32>,
+    complete: VecDeque<Batch>,
     spare: Vec<u8>,
 }
 
+/// A batch that is being filled.
+#[derive(Debug)]
+struct Open {
+    /// The span of time it is of.
+    span: Option<i64>,
+    encoder: Encoder,
+    /// What the encoder may hold before something has to be done.
+    room: usize,
+    compressor: Option<Compressor>,
+    records: u64,
+}
+
 impl Batcher {
-    /// A batcher for one object. A batch is complete as soon as it holds `limit` bytes.
-    pub fn new(origin: Arc<Origin>, limit: usize) -> Batcher {
+    /// A batcher for the records of these objects. Those of several are never cut, whatever the packing says: the
+    /// name of their batch tells all that was delivered of each.
+    pub fn new(origins: Arc<[Origin]>, packing: Arc<Packing>) -> Batcher {
+        let (max_bytes, max_records) = match origins.len() {
+            0 | 1 => (packing.max_bytes, packing.max_records),
+            _ => (usize::MAX, u64::MAX),
+        };
         Batcher {
-            origin,
-            encoder: NdjsonEncoder::new(limit),
-            limit,
-            sequence: 0,
-            records: 0,
+            origins,
+            max_bytes,
+            max_records,
+            may_be_combined: false,
+            seconds: packing.partitioning.seconds(),
+            packing,
+            open: Vec::new(),
+            sequences: BTreeMap::new(),
+            complete: VecDeque::new(),
             spare: Vec::new(),
         }
     }
 
-    /// Adds a record; returns the batch it completes.
-    #[inline]
-    pub fn push(&mut self, record: &Record<'_>) -> Option<Batch> {
-        self.encoder.write(record);
-        self.pushed()
+    /// Says whether an attempt before may have delivered the records within batches of several objects.
+    #[must_use]
+    pub fn after_a_failure(mut self, may_be_combined: bool) -> Batcher {
+        self.may_be_combined = may_be_combined;
+        self
     }
 
-    /// Adds a record with what enrichment adds to it; returns the batch it completes.
+    /// Says that the next records are of another object. What came before must be finished.
+    pub fn turn_to_object(&mut self, origin: Origin) {
+        let spare = std::mem::take(&mut self.spare);
+        *self = Batcher {
+            spare,
+            complete: std::mem::take(&mut self.complete),
+            ..Batcher::new(Arc::new([origin]), Arc::clone(&self.packing))
+        }
+        .after_a_failure(self.may_be_combined);
+    }
+
+    /// Adds a record, with what enrichment adds to it. It may complete batches: see [`Batcher::complete`].
+    ///
+    /// # Errors
+    /// The format's own; see [`EncodingError`].
     #[inline]
-    pub fn push_enriched(
+    pub fn push(
         &mut self,
         record: &Record<'_>,
-        enrichment: &Enrichment<'_>,
-    ) -> Option<Batch> {
-        self.encoder.write_enriched(record, enrichment);
-        self.pushed()
-    }
-
-    #[inline]
-    fn pushed(&mut self) -> Option<Batch> {
-        self.records += 1;
-        if self.encoder.len() < self.limit {
-            return None;
-        }
-        self.finish()
-    }
-
-    /// The batch of the records that are left, if there are any.
-    pub fn finish(&mut self) -> Option<Batch> {
-        if self.records == 0 {
-            return None;
-        }
-        let spare = std::mem::take(&mut self.spare);
-        let batch = Batch {
-            origin: Arc::clone(&self.origin),
-            sequence: self.sequence,
-            records: std::mem::take(&mut self.records),
-            bytes: Bytes::from(self.encoder.take(spare)),
+        enrichment: Option<&Enrichment<'_>>,
+    ) -> Result<(), EncodingError> {
+        let span = match self.seconds {
+            Some(seconds) => record.time().map(|time| time.div_euclid(seconds)),
+            None => None,
         };
-        self.sequence += 1;
-        Some(batch)
+        let is_last = |open: &Open| open.span == span && open.encoder.accepts(record);
+        if !self.open.last().is_some_and(is_last) {
+            self.turn_to(span, record)?;
+        }
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        open.encoder.write(record, enrichment);
+        open.records += 1;
+        if open.encoder.len() >= open.room || open.records >= self.max_records {
+            self.filled()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the batch of a span of time the last one.
+    #[cold]
+    fn turn_to(&mut self, span: Option<i64>, record: &Record<'_>) -> Result<(), EncodingError> {
+        if let Some(at) = self.open.iter().position(|open| open.span == span) {
+            let open = self.open.remove(at);
+            match open.encoder.accepts(record) {
+                true => {
+                    self.open.push(open);
+                    return Ok(());
+                }
+                false => self.close(open)?,
+            }
+        }
+        if self.open.len() >= MAX_OPEN {
+            let oldest = self.open.remove(0);
+            self.close(oldest)?;
+        }
+        let encoding = self.packing.encoding;
+        let compressor = Compressor::new(encoding.compression)?;
+        let room = match &compressor {
+            Some(_) => COMPRESSED_AT_ONCE,
+            None => self.max_bytes,
+        };
+        self.open.push(Open {
+            span,
+            encoder: Encoder::new(encoding.format, room),
+            room,
+            compressor,
+            records: 0,
+        });
+        Ok(())
+    }
+
+    /// Compresses what the last batch holds, and completes it when it is full.
+    #[cold]
+    fn filled(&mut self) -> Result<(), EncodingError> {
+        let Some(mut open) = self.open.pop() else {
+            return Ok(());
+        };
+        let held = match &mut open.compressor {
+            Some(compressor) => {
+                let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
+                compressor.write(&bytes)?;
+                self.spare = bytes;
+                compressor.len()
+            }
+            None => open.encoder.len(),
+        };
+        if held >= self.max_bytes || open.records >= self.max_records {
+            return self.close(open);
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn close(&mut self, mut open: Open) -> Result<(), EncodingError> {
+        let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
+        let bytes = match open.compressor {
+            Some(mut compressor) => {
+                compressor.write(&bytes)?;
+                self.spare = bytes;
+                compressor.finish()?
+            }
+            None => bytes,
+        };
+        let sequence = self.sequences.entry(open.span).or_default();
+        let partition = match (&*self.origins, self.packing.partitioning.is_none()) {
+            ([log, ..], false) => {
+                let time = open
+                    .span
+                    .zip(self.seconds)
+                    .map(|(span, length)| span * length);
+                self.packing.partitioning.path(log, time)
+            }
+            _ => String::new(),
+        };
+        self.complete.push_back(Batch {
+            origins: Arc::clone(&self.origins),
+            partition: partition.into(),
+            sequence: *sequence,
+            may_be_combined: self.may_be_combined && self.packing.combines,
+            records: open.records,
+            encoding: self.packing.encoding,
+            bytes: Bytes::from(bytes),
+        });
+        *sequence += 1;
+        Ok(())
+    }
+
+    /// Takes the next batch that is complete.
+    #[inline]
+    pub fn complete(&mut self) -> Option<Batch> {
+        self.complete.pop_front()
+    }
+
+    /// Completes the batches of the records that are left, if there are any.
+    ///
+    /// # Errors
+    /// The format's own; see [`EncodingError`].
+    pub fn finish(&mut self) -> Result<(), EncodingError> {
+        let open = std::mem::take(&mut self.open);
+        open.into_iter().try_for_each(|open| self.close(open))
     }
 
     /// Gives a delivered batch's memory back. Without it every batch takes fresh memory, and
     /// touching that costs more than encoding into it.
     pub fn recycle(&mut self, batch: Batch) {
+        if self.packing.encoding.compression != Compression::None {
+            return;
+        }
         if let Ok(bytes) = batch.bytes.try_into_mut() {
             self.spare = bytes.into();
             let capacity = self.spare.capacity();
@@ -167,24 +377,31 @@ impl Batcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use telemetry::{LogReader, ReadOptions, Row};
 
-    fn origin(key: &str) -> Arc<Origin> {
-        Arc::new(Origin {
+    fn origin(key: &str) -> Origin {
+        Origin {
             bucket: "logs".into(),
             key: key.into(),
             revision: "etag-1".into(),
-        })
+        }
     }
 
     fn batches(limit: usize) -> Vec<Batch> {
         let log = format!("srcport bytes\n{}", "443 1000\n".repeat(100));
+        packed(&log, &["a/b.log.gz"], Packing::ndjson(limit))
+    }
+
+    fn packed(log: &str, keys: &[&str], packing: Packing) -> Vec<Batch> {
         let options = ReadOptions::new(std::env::temp_dir());
         let mut reader = LogReader::open(log.as_bytes(), &options).unwrap();
-        let mut batcher = Batcher::new(origin("a/b.log.gz"), limit);
+        let origins = keys.iter().map(|key| origin(key)).collect();
+        let mut batcher = Batcher::new(origins, Arc::new(packing));
         let mut made = Vec::new();
         while let Some(Row::Record(record)) = reader.next_row().unwrap() {
-            if let Some(batch) = batcher.push(&record) {
+            batcher.push(&record, None).unwrap();
+            while let Some(batch) = batcher.complete() {
                 made.push(Batch {
                     bytes: Bytes::copy_from_slice(&batch.bytes),
                     ..batch.clone()
@@ -192,8 +409,10 @@ mod tests {
                 batcher.recycle(batch);
             }
         }
-        made.extend(batcher.finish());
-        assert!(batcher.finish().is_none());
+        batcher.finish().unwrap();
+        made.extend(std::iter::from_fn(|| batcher.complete()));
+        batcher.finish().unwrap();
+        assert!(batcher.complete().is_none());
         made
     }
 
@@ -224,7 +443,7 @@ mod tests {
         );
         let other = Origin {
             revision: "etag-2".into(),
-            ..Origin::clone(&origin("a/b.log.gz"))
+            ..origin("a/b.log.gz")
         };
         assert_ne!(other.tag(), origin("a/b.log.gz").tag());
         assert_ne!(
@@ -241,9 +460,106 @@ mod tests {
     #[test]
     fn object_names_stay_within_what_s3_takes() {
         let batch = Batch {
-            origin: origin(&"é".repeat(512)),
+            origins: [origin(&"é".repeat(512))].into(),
             ..batches(500)[0].clone()
         };
-        assert!(batch.object_name().len() <= 900);
+        assert!(batch.object_name().len() <= 1000);
+    }
+
+    /// Rows of two days, a minute apart around midnight, in both orders.
+    const MIDNIGHT: &str = "start bytes\n1795219140 1\n1795219200 2\n1795219141 3\n1795219201 4\n";
+
+    fn lake(partition: &str) -> Packing {
+        Packing {
+            partitioning: Partitioning::parse(partition).unwrap(),
+            combines: true,
+            ..Packing::ndjson(1 << 20)
+        }
+    }
+
+    #[test]
+    fn records_go_to_the_partition_of_their_own_time() {
+        let made = packed(MIDNIGHT, &["x/b.log.gz"], lake("day"));
+        let names: Vec<String> = made.iter().map(Batch::object_name).collect();
+        let tag = origin("x/b.log.gz").tag();
+        assert_eq!(
+            names,
+            [
+                format!("day=2026-11-20/b.log.gz.{tag}-00000.ndjson"),
+                format!("day=2026-11-21/b.log.gz.{tag}-00000.ndjson"),
+            ]
+        );
+        assert_eq!(
+            made[0].bytes,
+            "{\"start\":1795219140,\"bytes\":1}\n{\"start\":1795219141,\"bytes\":3}\n"
+        );
+        assert_ne!(made[0].id(), made[1].id());
+    }
+
+    #[test]
+    fn many_partitions_are_closed_and_opened_again_under_other_names() {
+        let hours: Vec<String> = (0..50).map(|i| format!("{}", (i % 7) * 3_600)).collect();
+        let log = format!("start\n{}\n", hours.join("\n"));
+        let made = packed(&log, &["b.log.gz"], lake("hour"));
+        assert_eq!(made.iter().map(|batch| batch.records).sum::<u64>(), 50);
+        let mut names: Vec<String> = made.iter().map(Batch::object_name).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), made.len());
+    }
+
+    #[test]
+    fn batches_of_several_objects_name_them_all() {
+        let made = packed(MIDNIGHT, &["a.log.gz", "b.log.gz"], lake("region"));
+        let tags = ["a.log.gz", "b.log.gz"].map(|key| origin(key).tag());
+        assert_eq!(
+            made[0].object_name(),
+            format!(
+                "region=__HIVE_DEFAULT_PARTITION__/combined.{}-00000.ndjson",
+                tags.join("-")
+            )
+        );
+        assert_eq!(made[0].records, 4);
+    }
+
+    #[test]
+    fn compressed_batches_hold_the_same_and_are_cut_by_what_comes_out() {
+        let log = format!("srcport bytes\n{}", "443 1000\n".repeat(200_000));
+        let whole = packed(&log, &["a"], Packing::ndjson(usize::MAX));
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let packing = Packing {
+                encoding: Encoding {
+                    compression,
+                    ..Encoding::NDJSON
+                },
+                ..Packing::ndjson(4_000)
+            };
+            let parts = packed(&log, &["a"], packing);
+            assert_eq!(parts.iter().map(|b| b.records).sum::<u64>(), 200_000);
+            let mut read = Vec::new();
+            for part in &parts {
+                let mut bytes: &[u8] = &part.bytes;
+                let mut decoded = match compression {
+                    Compression::Gzip => {
+                        Box::new(flate2::read::GzDecoder::new(&mut bytes)) as Box<dyn Read>
+                    }
+                    _ => Box::new(zstd::stream::read::Decoder::new(&mut bytes).unwrap()),
+                };
+                decoded.read_to_end(&mut read).unwrap();
+            }
+            assert_eq!(read, whole[0].bytes);
+        }
+    }
+
+    #[test]
+    fn a_number_of_records_completes_a_batch_too() {
+        let packing = Packing {
+            max_records: 30,
+            ..Packing::ndjson(1 << 20)
+        };
+        let log = format!("bytes\n{}", "1000\n".repeat(100));
+        let made = packed(&log, &["a"], packing);
+        let records: Vec<u64> = made.iter().map(|batch| batch.records).collect();
+        assert_eq!(records, [30, 30, 30, 10]);
     }
 }

@@ -7,7 +7,7 @@ use telemetry::FailureClass;
 use tempfile::NamedTempFile;
 
 use crate::batch::Batch;
-use crate::destination::{DeliveryError, Destination};
+use crate::destination::{Confirmation, DeliveryError, Destination};
 
 /// Where an object of a bucket stands below a root directory.
 ///
@@ -46,14 +46,14 @@ impl DirectoryDestination {
 impl Destination for DirectoryDestination {
     /// Writes beside the file and renames, so that a file is whole or not there, and a second
     /// delivery replaces the first.
-    async fn deliver(&self, batch: &Batch) -> Result<(), DeliveryError> {
+    async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
         let name = batch.object_name();
         let (bucket, key) = name.split_once('/').unwrap_or(("", &name));
         let path = object_path(&self.root, bucket, key);
         let bytes = batch.bytes.clone();
         let written = tokio::task::spawn_blocking(move || write_whole(&path, &bytes)).await;
         let error = match written {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(())) => return Ok(Confirmation::default()),
             Ok(Err(error)) => error,
             Err(panicked) => io::Error::other(panicked),
         };
@@ -62,6 +62,7 @@ impl Destination for DirectoryDestination {
             code: "directory".to_owned(),
             destination: format!("file://{}", self.root.display()),
             reason: format!("{name}: {error}; the directory must be writable and have room"),
+            retries: 0,
         })
     }
 }

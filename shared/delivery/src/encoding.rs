@@ -2,6 +2,11 @@
 
 use std::str::FromStr;
 
+use telemetry::Record;
+use telemetry::enrichment::Enrichment;
+
+use crate::ndjson::NdjsonEncoder;
+
 /// The shape that records are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -39,6 +44,13 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Whether files of the format are compressed inside, so that compressing them again is no use.
+    pub const fn is_compressed(self) -> bool {
+        matches!(self, Format::Parquet | Format::OcsfParquet)
+    }
+}
+
 /// How encoded records are compressed as a whole. Parquet compresses its pages itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
@@ -60,6 +72,45 @@ impl Compression {
             Compression::None => "none",
             Compression::Gzip => "gzip",
             Compression::Zstd => "zstd",
+        }
+    }
+}
+
+/// What is delivered: a format, and how the whole is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    /// The format.
+    pub format: Format,
+    /// The compression of the whole.
+    pub compression: Compression,
+}
+
+impl Encoding {
+    /// Newline-delimited JSON as it is.
+    pub const NDJSON: Encoding = Encoding {
+        format: Format::Ndjson,
+        compression: Compression::None,
+    };
+
+    /// The media type of the format, compressed or not.
+    pub const fn content_type(self) -> &'static str {
+        match self.format {
+            Format::Ndjson | Format::Ocsf => "application/x-ndjson",
+            Format::Parquet | Format::OcsfParquet => "application/vnd.apache.parquet",
+            Format::Otlp => "application/x-protobuf",
+        }
+    }
+
+    /// What names of files end with, without the first dot.
+    pub const fn extension(self) -> &'static str {
+        match (self.format, self.compression) {
+            (Format::Parquet | Format::OcsfParquet, _) => "parquet",
+            (Format::Ndjson | Format::Ocsf, Compression::None) => "ndjson",
+            (Format::Ndjson | Format::Ocsf, Compression::Gzip) => "ndjson.gz",
+            (Format::Ndjson | Format::Ocsf, Compression::Zstd) => "ndjson.zst",
+            (Format::Otlp, Compression::None) => "binpb",
+            (Format::Otlp, Compression::Gzip) => "binpb.gz",
+            (Format::Otlp, Compression::Zstd) => "binpb.zst",
         }
     }
 }
@@ -112,4 +163,63 @@ pub struct EncodingError {
     pub format: &'static str,
     /// What happened.
     pub reason: String,
+}
+
+/// Writes records in one of the formats.
+///
+/// The same records give the same bytes: destinations that replace rely on it.
+#[derive(Debug)]
+pub enum Encoder {
+    /// [`Format::Ndjson`].
+    Ndjson(NdjsonEncoder),
+}
+
+impl Encoder {
+    /// An encoder that is expected to be taken when it holds about this many bytes.
+    pub fn new(format: Format, bytes: usize) -> Encoder {
+        match format {
+            Format::Ndjson => Encoder::Ndjson(NdjsonEncoder::new(bytes)),
+            _ => Encoder::Ndjson(NdjsonEncoder::new(bytes)),
+        }
+    }
+
+    /// Whether what is written so far and the record can be one output. A file of columns holds one kind of record.
+    #[inline]
+    pub fn accepts(&self, _record: &Record<'_>) -> bool {
+        match self {
+            Encoder::Ndjson(_) => true,
+        }
+    }
+
+    /// Appends a record.
+    #[inline]
+    pub fn write(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) {
+        match self {
+            Encoder::Ndjson(encoder) => encoder.write(record, enrichment),
+        }
+    }
+
+    /// About how many bytes would be taken now.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Encoder::Ndjson(encoder) => encoder.len(),
+        }
+    }
+
+    /// Whether nothing was written since it was last taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes what was written, complete in its format; the next record starts anew. `spare` is memory to use again;
+    /// its content does not matter.
+    ///
+    /// # Errors
+    /// The format's own; see [`EncodingError`].
+    pub fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
+        match self {
+            Encoder::Ndjson(encoder) => Ok(encoder.take(spare)),
+        }
+    }
 }

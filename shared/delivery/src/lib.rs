@@ -1,7 +1,7 @@
 //! Where records go.
 //!
 //! ```text
-//! Record ─▶ ndjson ─▶ batch ─▶ destination: stdout | directory | s3
+//! Record ─▶ encoding ─▶ compression ─▶ batch ─▶ destination: stdout | directory | s3
 //! ```
 //!
 //! What is delivered (the encoding) and where to (the destination) are separate. A [`Batch`] has an
@@ -9,14 +9,18 @@
 //! the earlier attempt wherever the destination can.
 
 pub mod batch;
+mod compression;
 pub mod destination;
 pub mod directory;
 pub mod encoding;
+pub mod lane;
 pub mod ndjson;
+pub mod partition;
 pub mod s3;
 mod stdout;
 pub mod store;
 
-pub use batch::{Batch, Batcher, Origin};
-pub use destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
-pub use store::Store;
+pub use batch::{Batch, Batcher, Origin, Packing};
+pub use destination::{AnyDestination, Confirmation, DeliveryError, Destination, DestinationUrl};
+pub use lane::{Lane, Outlet, OutletCounts};
+pub use store::{Store, StoreUrl, StoreUrlError};

@@ -17,12 +17,6 @@ mod addition;
 
 use addition::Additions;
 
-/// The file extension of this encoding.
-pub const EXTENSION: &str = "ndjson";
-
-/// The media type of this encoding.
-pub const CONTENT_TYPE: &str = "application/x-ndjson";
-
 /// Bytes of a piece that is copied at once.
 const PIECE: usize = 32;
 
@@ -129,18 +123,20 @@ impl NdjsonEncoder {
         taken
     }
 
-    /// Appends one record and a line feed.
-    #[inline]
-    pub fn write(&mut self, record: &Record<'_>) {
-        let start = self.write_members(record);
-        self.output.close(start);
-    }
-
     /// Appends one record, with what enrichment adds to it, and a line feed. Members of the record stay as
     /// they are: a name that it has itself is not added.
     #[inline]
-    pub fn write_enriched(&mut self, record: &Record<'_>, enrichment: &Enrichment<'_>) {
+    pub fn write(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) {
         let start = self.write_members(record);
+        if let Some(enrichment) = enrichment {
+            self.write_additions(record, enrichment);
+        }
+        self.output.close(start);
+    }
+
+    /// Appends what enrichment adds, each member followed by a comma.
+    #[inline]
+    fn write_additions(&mut self, record: &Record<'_>, enrichment: &Enrichment<'_>) {
         if let Record::Firewall(entry) = record {
             self.additions.use_entry(entry);
         }
@@ -149,7 +145,6 @@ impl NdjsonEncoder {
         self.own.clear();
         self.additions.write_own(enrichment, &mut self.own);
         self.output.write_parts([&self.own]);
-        self.output.close(start);
     }
 
     /// Opens an object and appends a record's members, each followed by a comma; returns where they start.
@@ -336,7 +331,7 @@ mod tests {
         let mut expected = Vec::new();
         while let Some(row) = reader.next_row().unwrap() {
             if let Row::Record(record) = row {
-                encoder.write(&record);
+                encoder.write(&record, None);
                 if let Record::Flow(flow) = record {
                     expected.push(reference(&flow));
                 }

@@ -6,8 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use telemetry::FailureClass;
 
 use crate::batch::Batch;
-use crate::destination::{DeliveryError, Destination};
-use crate::ndjson;
+use crate::destination::{Confirmation, DeliveryError, Destination};
 
 /// An S3 call that failed, explained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,6 +171,16 @@ impl S3Call<'_> {
     }
 }
 
+/// The rules of general-purpose buckets that matter to a URL ("Bucket naming rules", *S3 User
+/// Guide*).
+pub(crate) fn is_bucket_name(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
 /// An error and what caused it, in words.
 fn causes(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
@@ -203,7 +212,7 @@ impl S3Destination {
 }
 
 impl Destination for S3Destination {
-    async fn deliver(&self, batch: &Batch) -> Result<(), DeliveryError> {
+    async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
         let separator = if self.prefix.is_empty() { "" } else { "/" };
         let key = format!("{}{separator}{}", self.prefix, batch.object_name());
         let put = self
@@ -211,7 +220,7 @@ impl Destination for S3Destination {
             .put_object()
             .bucket(&self.bucket)
             .key(&key)
-            .content_type(ndjson::CONTENT_TYPE)
+            .content_type(batch.encoding.content_type())
             .metadata("batch-id", batch.id())
             .body(ByteStream::from(batch.bytes.clone()));
         let call = S3Call {
@@ -220,24 +229,28 @@ impl Destination for S3Destination {
             bucket: &self.bucket,
             key: &key,
         };
-        put.send().await.map(drop).map_err(|error| {
-            let S3Failure {
-                class,
-                code,
-                reason,
-            } = call.failure(&error);
-            // A destination that is not there is never the batch's fault.
-            let class = if class == FailureClass::Poison {
-                FailureClass::Config
-            } else {
-                class
-            };
-            DeliveryError {
-                class,
-                code,
-                destination: format!("s3://{}/{}", self.bucket, self.prefix),
-                reason,
-            }
-        })
+        put.send()
+            .await
+            .map(|_| Confirmation::default())
+            .map_err(|error| {
+                let S3Failure {
+                    class,
+                    code,
+                    reason,
+                } = call.failure(&error);
+                // A destination that is not there is never the batch's fault.
+                let class = if class == FailureClass::Poison {
+                    FailureClass::Config
+                } else {
+                    class
+                };
+                DeliveryError {
+                    class,
+                    code,
+                    destination: format!("s3://{}/{}", self.bucket, self.prefix),
+                    reason,
+                    retries: 0,
+                }
+            })
     }
 }

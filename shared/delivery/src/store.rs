@@ -9,9 +9,11 @@
 //! Keys are names with `/` between their parts, the same in both kinds of places. They are made by
 //! programs, not by people: nothing guards against `..` in them.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
 use aws_sdk_s3::Client;
@@ -20,9 +22,76 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use telemetry::FailureClass;
 
-use crate::destination::DestinationUrl;
 use crate::directory::written_beside;
-use crate::s3::{S3Call, S3Failure};
+use crate::s3::{S3Call, S3Failure, is_bucket_name};
+
+/// A place for objects, as it is written in a configuration: `file:///dir` or `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum StoreUrl {
+    /// `file:///absolute/dir`, or `file://dir` relative to the working directory.
+    Directory(PathBuf),
+    /// `s3://bucket/prefix`
+    S3 {
+        /// Bucket.
+        bucket: String,
+        /// What keys start with, without a slash at either end; may be empty.
+        prefix: String,
+    },
+}
+
+/// Why a text is no place for objects.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{url:?} is no place for objects: {reason}; write file:///dir or s3://bucket/prefix")]
+pub struct StoreUrlError {
+    url: String,
+    reason: &'static str,
+}
+
+impl FromStr for StoreUrl {
+    type Err = StoreUrlError;
+
+    fn from_str(url: &str) -> Result<StoreUrl, StoreUrlError> {
+        let read = || match url.split_once("://") {
+            Some(("file", "")) => Err("the directory is missing"),
+            Some(("file", path)) => Ok(StoreUrl::Directory(PathBuf::from(path))),
+            Some(("s3", path)) => {
+                let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+                match is_bucket_name(bucket) {
+                    true => Ok(StoreUrl::S3 {
+                        bucket: bucket.to_owned(),
+                        prefix: prefix.trim_matches('/').to_owned(),
+                    }),
+                    false => Err("the bucket name is not one"),
+                }
+            }
+            Some(_) => Err("nothing is kept at a place of its scheme"),
+            None if url.starts_with("file:") || url.starts_with("s3:") => {
+                Err("// is missing after the scheme")
+            }
+            None => Err("it has no scheme that anything is kept at"),
+        };
+        read().map_err(|reason| StoreUrlError {
+            url: url.to_owned(),
+            reason,
+        })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Directory(path) => write!(f, "file://{}", path.display()),
+            StoreUrl::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl StoreUrl {
+    /// Whether the place needs an S3 client.
+    pub fn is_s3(&self) -> bool {
+        matches!(self, StoreUrl::S3 { .. })
+    }
+}
 
 /// A place for objects.
 #[derive(Debug, Clone)]
@@ -121,23 +190,21 @@ impl From<S3Failure> for StoreError {
 }
 
 impl Store {
-    /// The place that a URL names; `None` for one that cannot keep anything. `s3` makes the client,
-    /// and is called for `s3://` only.
-    pub fn open(url: &DestinationUrl, s3: impl FnOnce() -> Client) -> Option<Store> {
+    /// The place that a URL names. `s3` makes the client, and is called for `s3://` only.
+    pub fn open(url: &StoreUrl, s3: impl FnOnce() -> Client) -> Store {
         match url {
-            DestinationUrl::Stdout => None,
-            DestinationUrl::Directory(root) => Some(Store::Directory(root.clone())),
-            DestinationUrl::S3 { bucket, prefix } => Some(Store::S3 {
+            StoreUrl::Directory(root) => Store::Directory(root.clone()),
+            StoreUrl::S3 { bucket, prefix } => Store::S3 {
                 client: s3(),
                 bucket: bucket.clone(),
                 prefix: prefix.clone(),
-            }),
+            },
         }
     }
 
     /// The place that a URL names, reached as the SDK is configured: `sdk` is a reference to the
     /// SDK's shared configuration, or one of S3 alone.
-    pub fn on(url: &DestinationUrl, sdk: impl Into<aws_sdk_s3::Config>) -> Option<Store> {
+    pub fn on(url: &StoreUrl, sdk: impl Into<aws_sdk_s3::Config>) -> Store {
         Store::open(url, || Client::from_conf(sdk.into()))
     }
 
@@ -488,17 +555,23 @@ mod tests {
 
     #[test]
     fn only_urls_of_directories_and_buckets_keep_something() {
-        let open = |url: &str| {
-            let no_client = || panic!("no bucket is named");
-            Store::open(&url.parse().unwrap(), no_client)
-        };
-        assert!(open("stdout:").is_none());
-        let store = open("file:///var/metadata").unwrap();
+        for (url, reason) in [
+            ("stdout:", "no scheme that anything is kept at"),
+            ("https://host/x", "nothing is kept"),
+            ("file://", "directory is missing"),
+            ("s3://B", "bucket name"),
+            ("s3:bucket", "// is missing"),
+        ] {
+            let error = url.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains(url), "{error}");
+        }
+        let no_client = || panic!("no bucket is named");
+        let store = Store::open(&"file:///var/metadata".parse().unwrap(), no_client);
         assert_eq!(store.place("a/b"), "/var/metadata/a/b");
         let configuration = aws_sdk_s3::Config::builder()
             .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
             .build();
         let store = Store::on(&"s3://metadata/network/".parse().unwrap(), configuration);
-        assert_eq!(store.unwrap().place("a/b"), "s3://metadata/network/a/b");
+        assert_eq!(store.place("a/b"), "s3://metadata/network/a/b");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::counts::{Counts, RowError};
 use crate::decode::{self, Content, DecodeLimits, Decoded, ReadError};
 use crate::firewall::{FirewallReader, FirewallRecord};
+use crate::flow::field::Field;
 use crate::flow::layout::Layout;
 use crate::flow::parquet::ParquetReader;
 use crate::flow::record::FlowRecord;
@@ -48,6 +49,20 @@ pub enum Record<'r> {
     Flow(FlowRecord<'r>),
     /// An entry of a Network Firewall log.
     Firewall(&'r FirewallRecord),
+}
+
+impl Record<'_> {
+    /// When it happened, Unix seconds: the start of a flow's window, or when a firewall wrote its entry. `None`
+    /// when the log's format has no such column.
+    #[inline]
+    pub fn time(&self) -> Option<i64> {
+        match self {
+            Record::Flow(flow) => flow
+                .integer(Field::Start)
+                .and_then(|start| i64::try_from(start).ok()),
+            Record::Firewall(entry) => Some(entry.event_timestamp()),
+        }
+    }
 }
 
 /// One row of a log that is a record, or should have been.

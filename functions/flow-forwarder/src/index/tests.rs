@@ -414,7 +414,7 @@ fn serve(bucket: Arc<Mutex<Bucket>>) -> Store {
         .force_path_style(true)
         .allow_no_auth()
         .build();
-    Store::on(&"s3://metadata".parse().unwrap(), configuration).unwrap()
+    Store::on(&"s3://metadata".parse().unwrap(), configuration)
 }
 
 /// The runtime of a function has one thread, which moves the bytes that blocking threads wait for.

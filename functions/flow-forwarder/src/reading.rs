@@ -1,0 +1,271 @@
+//! The part that runs on a blocking thread: everything between bytes and batches.
+//!
+//! ```text
+//! bytes ─▶ decode ─▶ read ─▶ enrich ─┬─▶ lane: encode, batch ─▶ queues of its outlets
+//!                                    └─▶ lane: encode, batch ─▶ queues of its outlets
+//! ```
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::Arc;
+
+use delivery::{Batch, Batcher, Origin, Packing, batch};
+use telemetry::enrichment::Enrichment;
+use telemetry::log::LogFormat;
+use telemetry::{Counts, Layout, LogReader, ReadOptions, Record, Row, analysis};
+use tokio::sync::mpsc;
+
+use crate::failure::Failure;
+use crate::index::{self, Lease};
+use crate::sides::{SideCounter, SideCounts};
+
+/// An object that is opened, to be read once.
+pub struct Input {
+    /// The object, as it was opened.
+    pub origin: Origin,
+    /// Its size in bytes as it is stored, as far as it is known.
+    pub size: Option<u64>,
+    /// Its content.
+    pub reader: Box<dyn Read + Send>,
+}
+
+/// What was read of one object.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Its rows.
+    pub counts: Counts,
+    /// Its format, once known.
+    pub format: Option<LogFormat>,
+    /// What the log's format lacks for analysis, once for each layout that lacks something.
+    pub shortfalls: Vec<String>,
+    /// What became of the sides of its records; `None` when they are not enriched.
+    pub sides: Option<SideCounts>,
+}
+
+/// A lane as the thread sees it: how records are packed, and where complete batches go.
+pub struct LaneInput {
+    /// How records are packed.
+    pub packing: Arc<Packing>,
+    /// The queues of the lane's outlets.
+    pub queues: Vec<mpsc::Sender<Batch>>,
+    /// Batches that an outlet confirmed, whose memory can be used again.
+    pub returned: std::sync::mpsc::Receiver<Batch>,
+}
+
+/// A lane that is being filled.
+struct Filling {
+    lane: LaneInput,
+    batcher: Batcher,
+}
+
+impl Filling {
+    fn push(
+        &mut self,
+        record: &Record<'_>,
+        enrichment: Option<&Enrichment<'_>>,
+    ) -> Result<(), Failure> {
+        self.batcher.push(record, enrichment)?;
+        self.send()
+    }
+
+    #[inline]
+    fn send(&mut self) -> Result<(), Failure> {
+        while let Some(batch) = self.batcher.complete() {
+            for queue in &self.lane.queues {
+                // A closed queue means that delivery failed; that failure is the one reported.
+                let sent = queue.blocking_send(batch.clone());
+                sent.map_err(|_| Failure::deadline())?;
+            }
+            drop(batch);
+            if let Ok(delivered) = self.lane.returned.try_recv() {
+                self.batcher.recycle(delivered);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.batcher.finish()?;
+        self.send()
+    }
+}
+
+/// Reads objects one after the other into the lanes. Of lanes that combine, the records of all are in the same
+/// batches; of the others, each object has its own.
+///
+/// What was read of each object stands in `readings`, also when it ends early.
+///
+/// # Errors
+/// The first failure; what was pushed before it may have been delivered.
+pub fn read_into(
+    inputs: Vec<Input>,
+    lanes: Vec<LaneInput>,
+    mut lease: Option<&mut Lease>,
+    options: &ReadOptions,
+    may_be_combined: bool,
+    readings: &mut Vec<Reading>,
+) -> Result<(), Failure> {
+    let origins: Arc<[Origin]> = inputs.iter().map(|input| input.origin.clone()).collect();
+    let mut filling: Vec<Filling> = lanes
+        .into_iter()
+        .map(|lane| Filling {
+            batcher: Batcher::new(Arc::clone(&origins), Arc::clone(&lane.packing))
+                .after_a_failure(may_be_combined),
+            lane,
+        })
+        .collect();
+    let several = inputs.len() > 1;
+    for input in inputs {
+        if several {
+            for filling in filling.iter_mut().filter(|f| !f.lane.packing.combines) {
+                filling.batcher.turn_to_object(input.origin.clone());
+            }
+        }
+        if let Some(lease) = &mut lease {
+            lease.begin(index::origin(&input.origin.key));
+        }
+        let mut reading = Reading::default();
+        let read = reading.run(input, lease.as_deref_mut(), &mut filling, options);
+        readings.push(reading);
+        read?;
+        if several {
+            for filling in filling.iter_mut().filter(|f| !f.lane.packing.combines) {
+                filling.finish()?;
+            }
+        }
+    }
+    filling.iter_mut().try_for_each(Filling::finish)
+}
+
+/// What batches of several objects have to be alike in, and how much they hold.
+#[derive(Debug, Default)]
+pub struct Extent {
+    is_firewall: Option<bool>,
+    records: u64,
+    hours: BTreeSet<Option<i64>>,
+}
+
+/// The most records that objects which share batches have together. It bounds memory: their batches are not cut.
+const COMBINED_RECORDS: u64 = 16_384;
+
+impl Extent {
+    /// Reads an object to its end and delivers nothing. `None` when it cannot be read to its end, or is too much
+    /// by itself.
+    pub fn of(input: Input, options: &ReadOptions) -> Option<Extent> {
+        let mut log = LogReader::open(input.reader, options).ok()?;
+        let mut extent = Extent::default();
+        while let Some(row) = log.next_row().ok()? {
+            let Row::Record(record) = row else { continue };
+            extent.is_firewall = Some(matches!(record, Record::Firewall(_)));
+            extent.records += 1;
+            let hour = record.time().map(|time| time.div_euclid(3_600));
+            if extent.records > COMBINED_RECORDS
+                || extent.hours.insert(hour) && extent.hours.len() > batch::MAX_OPEN
+            {
+                return None;
+            }
+        }
+        Some(extent)
+    }
+
+    /// Adds another, if both fit the same batches.
+    pub fn add(&mut self, other: &Extent) -> bool {
+        let hours = self
+            .hours
+            .union(&other.hours)
+            .copied()
+            .collect::<BTreeSet<_>>();
+        let kinds = self.is_firewall.zip(other.is_firewall);
+        let fits = kinds.is_none_or(|(one, another)| one == another)
+            && self.records + other.records <= COMBINED_RECORDS
+            && hours.len() <= batch::MAX_OPEN;
+        if fits {
+            self.is_firewall = self.is_firewall.or(other.is_firewall);
+            self.records += other.records;
+            self.hours = hours;
+        }
+        fits
+    }
+}
+
+impl Reading {
+    fn run(
+        &mut self,
+        input: Input,
+        lease: Option<&mut Lease>,
+        lanes: &mut [Filling],
+        options: &ReadOptions,
+    ) -> Result<(), Failure> {
+        let mut log = LogReader::open(input.reader, options)?;
+        self.format = Some(log.format());
+        let result = self.read(&mut log, lease, lanes);
+        self.counts = log.counts().clone();
+        self.shortfalls = log
+            .layouts()
+            .iter()
+            .filter_map(|layout| shortfall(layout))
+            .collect();
+        result?;
+        // A download that ends early without an error of its own must not pass for a whole one.
+        match input.size {
+            Some(size) if size != self.counts.bytes_in => Err(Failure {
+                class: telemetry::FailureClass::Retry,
+                code: "Source.Incomplete".to_owned(),
+                message: format!(
+                    "{} of the object's {size} bytes arrived",
+                    self.counts.bytes_in
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(
+        &mut self,
+        log: &mut LogReader<'_>,
+        lease: Option<&mut Lease>,
+        lanes: &mut [Filling],
+    ) -> Result<(), Failure> {
+        let Some(lease) = lease else {
+            while let Some(row) = log.next_row()? {
+                let Row::Record(record) = row else { continue };
+                push(lanes, &record, None)?;
+            }
+            return Ok(());
+        };
+        let mut sides = SideCounter::default();
+        let result = enrich(log, lease, lanes, &mut sides);
+        self.sides = Some(sides.counts().clone());
+        result
+    }
+}
+
+fn enrich(
+    log: &mut LogReader<'_>,
+    lease: &mut Lease,
+    lanes: &mut [Filling],
+    sides: &mut SideCounter,
+) -> Result<(), Failure> {
+    while let Some(row) = log.next_row()? {
+        let Row::Record(record) = row else { continue };
+        let enrichment = lease.enrich(&record);
+        sides.count(&enrichment);
+        push(lanes, &record, Some(&enrichment))?;
+    }
+    Ok(())
+}
+
+#[inline]
+fn push(
+    lanes: &mut [Filling],
+    record: &Record<'_>,
+    enrichment: Option<&Enrichment<'_>>,
+) -> Result<(), Failure> {
+    lanes
+        .iter_mut()
+        .try_for_each(|lane| lane.push(record, enrichment))
+}
+
+fn shortfall(layout: &Layout) -> Option<String> {
+    analysis::shortfall(layout).map(|shortfall| shortfall.to_string())
+}

@@ -1,0 +1,109 @@
+//! Lanes: destinations that records are packed for in the same way, and so share batches.
+//!
+//! ```text
+//! record ─┬─▶ lane: batcher ─▶ batch ─┬─▶ queue ─▶ outlet
+//!         │                           └─▶ queue ─▶ outlet
+//!         └─▶ lane: batcher ─▶ batch ───▶ queue ─▶ outlet
+//! ```
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::batch::{Batch, Packing};
+use crate::destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
+
+/// A destination, and what messages call it.
+#[derive(Debug)]
+pub struct Outlet {
+    /// Its URL, without anything secret.
+    pub url: String,
+    /// The destination.
+    pub destination: AnyDestination,
+}
+
+/// Destinations with the same packing.
+#[derive(Debug)]
+pub struct Lane {
+    /// How records are packed.
+    pub packing: Arc<Packing>,
+    /// Where every batch goes.
+    pub outlets: Vec<Outlet>,
+}
+
+/// What an outlet took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutletCounts {
+    /// Batches it confirmed.
+    pub batches: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Attempts that failed and were made again.
+    pub retries: u64,
+    /// Records that it refused for good within batches that it confirmed.
+    pub rejected: u64,
+}
+
+impl OutletCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &OutletCounts) {
+        self.batches += other.batches;
+        self.records += other.records;
+        self.bytes += other.bytes;
+        self.retries += other.retries;
+        self.rejected += other.rejected;
+    }
+}
+
+/// Puts destinations into lanes, both in the order they are written. `open` makes a destination of its URL.
+pub fn lanes(
+    urls: &[DestinationUrl],
+    mut open: impl FnMut(&DestinationUrl) -> AnyDestination,
+) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for url in urls {
+        let outlet = Outlet {
+            url: url.to_string(),
+            destination: open(url),
+        };
+        match lanes.iter_mut().find(|lane| *lane.packing == url.packing) {
+            Some(lane) => lane.outlets.push(outlet),
+            None => lanes.push(Lane {
+                packing: Arc::new(url.packing.clone()),
+                outlets: vec![outlet],
+            }),
+        }
+    }
+    lanes
+}
+
+impl Outlet {
+    /// Delivers the batches of a queue one after the other, until the queue ends or a batch is not confirmed. Then
+    /// the queue is closed, which tells whoever fills it. Batches that were confirmed go to `returned`.
+    pub async fn drain(
+        &self,
+        mut queue: mpsc::Receiver<Batch>,
+        returned: impl Fn(Batch),
+    ) -> (OutletCounts, Result<(), DeliveryError>) {
+        let mut counts = OutletCounts::default();
+        while let Some(batch) = queue.recv().await {
+            match self.destination.deliver(&batch).await {
+                Ok(confirmation) => {
+                    counts.batches += 1;
+                    counts.records += batch.records;
+                    counts.bytes += batch.bytes.len() as u64;
+                    counts.retries += u64::from(confirmation.retries);
+                    counts.rejected += confirmation.rejected;
+                    returned(batch);
+                }
+                Err(error) => {
+                    counts.retries += u64::from(error.retries);
+                    return (counts, Err(error));
+                }
+            }
+        }
+        (counts, Ok(()))
+    }
+}
