@@ -32,6 +32,7 @@ pub mod index;
 pub mod inventory;
 pub mod log;
 pub mod object_key;
+pub mod selection;
 pub mod snapshot;
 pub mod target;
 

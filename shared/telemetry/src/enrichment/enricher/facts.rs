@@ -39,7 +39,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(super) fn value(&self, field: FlowField) -> Option<FieldValue<'_>> {
+    pub(crate) fn value(&self, field: FlowField) -> Option<FieldValue<'_>> {
         let text = FieldValue::Text;
         match field {
             FlowField::Device => self.device.as_deref().map(text),
