@@ -17,6 +17,7 @@ pub mod lane;
 pub mod ndjson;
 pub mod partition;
 pub mod s3;
+pub mod secret;
 mod stdout;
 pub mod store;
 
