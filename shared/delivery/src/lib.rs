@@ -16,6 +16,7 @@ pub mod encoding;
 pub mod lane;
 pub mod ndjson;
 pub mod partition;
+pub mod retry;
 pub mod s3;
 pub mod secret;
 mod stdout;
