@@ -13,6 +13,7 @@ mod compression;
 pub mod destination;
 pub mod directory;
 pub mod encoding;
+pub mod http;
 pub mod lane;
 pub mod ndjson;
 pub mod partition;

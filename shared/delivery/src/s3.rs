@@ -182,7 +182,7 @@ pub(crate) fn is_bucket_name(name: &str) -> bool {
 }
 
 /// An error and what caused it, in words.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain
         .map(ToString::to_string)
