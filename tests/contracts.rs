@@ -9,13 +9,16 @@
     reason = "tests"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::directory::object_path;
 use delivery::encoding::Encoding;
+use delivery::http::{HttpClient, HttpDestination, HttpOptions};
 use delivery::{AnyDestination, Batch, Destination, DestinationUrl, Origin};
+use e2e::fault_server::{FaultServer, Request};
 use e2e::s3_server::{Call, EVERY_TIME, Fault, S3Server};
 use e2e::samples;
 use flow_forwarder::Failure;
@@ -59,11 +62,14 @@ const ODD_KEYS: &[&str] = &[
 enum Place {
     Directory(TempDir),
     Bucket(S3Server, &'static str),
+    /// Which keeps what came first under an `Idempotency-Key`, as receivers that know it do.
+    Receiver(FaultServer),
 }
 
 impl Place {
-    /// The content under a batch's name.
-    fn content(&self, name: &str) -> Option<Vec<u8>> {
+    /// The content of a batch.
+    fn content(&self, batch: &Batch) -> Option<Vec<u8>> {
+        let name = &batch.object_name();
         match self {
             Place::Directory(root) => {
                 let (bucket, key) = name.split_once('/').unwrap();
@@ -71,6 +77,11 @@ impl Place {
             }
             Place::Bucket(server, prefix) => {
                 server.objects("records").remove(&format!("{prefix}{name}"))
+            }
+            Place::Receiver(server) => {
+                let taken = server.taken();
+                let found = taken.iter().find(|request| request.key() == batch.id());
+                found.map(|request| request.body.clone())
             }
         }
     }
@@ -80,6 +91,11 @@ impl Place {
         match self {
             Place::Directory(root) => samples::files(root.path()).len(),
             Place::Bucket(server, _) => server.objects("records").len(),
+            Place::Receiver(server) => {
+                let taken = server.taken();
+                let keys: BTreeSet<&str> = taken.iter().map(Request::key).collect();
+                keys.len()
+            }
         }
     }
 }
@@ -105,13 +121,13 @@ fn directory(path: &Path) -> DestinationUrl {
     format!("file://{}", path.display()).parse().unwrap()
 }
 
-async fn destination_suite(destination: &AnyDestination, place: &Place) {
+async fn destination_suite(destination: &impl Destination, place: &Place) {
     // Confirmed is there; twice is once.
     let first = batch("a/b.log", "r1", 0, "{\"n\":1}\n");
-    assert_eq!(place.content(&first.object_name()), None);
+    assert_eq!(place.content(&first), None);
     for _ in 0..2 {
         destination.deliver(&first).await.unwrap();
-        assert_eq!(place.content(&first.object_name()).unwrap(), first.bytes);
+        assert_eq!(place.content(&first).unwrap(), first.bytes);
         assert_eq!(place.count(), 1);
     }
 
@@ -126,7 +142,7 @@ async fn destination_suite(destination: &AnyDestination, place: &Place) {
         destination.deliver(other).await.unwrap();
     }
     for batch in others.iter().chain([&first]) {
-        assert_eq!(place.content(&batch.object_name()).unwrap(), batch.bytes);
+        assert_eq!(place.content(batch).unwrap(), batch.bytes);
     }
     assert_eq!(place.count(), 5);
 
@@ -140,7 +156,7 @@ async fn destination_suite(destination: &AnyDestination, place: &Place) {
         assert!(delivered.is_ok(), "{}: {delivered:?}", batch.origins[0].key);
     }
     for batch in &odd {
-        let content = place.content(&batch.object_name());
+        let content = place.content(batch);
         assert_eq!(
             content.as_deref(),
             Some(&batch.bytes[..]),
@@ -154,7 +170,7 @@ async fn destination_suite(destination: &AnyDestination, place: &Place) {
     let long = format!("{}/{}", "directory/".repeat(90), "é".repeat(50));
     let long = batch(&long, "long", 0, "{}\n");
     destination.deliver(&long).await.unwrap();
-    assert_eq!(place.content(&long.object_name()).unwrap(), long.bytes);
+    assert_eq!(place.content(&long).unwrap(), long.bytes);
 
     // Many at once, some of them the same: each is whole, and there once.
     let before = place.count();
@@ -165,7 +181,7 @@ async fn destination_suite(destination: &AnyDestination, place: &Place) {
     let delivered = join_all(many.iter().map(|batch| destination.deliver(batch))).await;
     assert!(delivered.iter().all(Result::is_ok));
     for batch in &many {
-        assert!(place.content(&batch.object_name()).unwrap() == content.as_bytes());
+        assert!(place.content(batch).unwrap() == content.as_bytes());
     }
     assert_eq!(place.count(), before + 16);
 }
@@ -222,6 +238,14 @@ async fn a_bucket_is_a_destination() {
 #[tokio::test]
 async fn a_prefix_of_a_bucket_is_a_destination() {
     s3_suite("s3://records/flows/v1", "flows/v1/").await;
+}
+
+#[tokio::test]
+async fn a_receiver_over_http_is_a_destination() {
+    let server = FaultServer::plain().await;
+    let options = HttpOptions::new(server.url("/in").parse().unwrap());
+    let destination = HttpDestination::new(options, HttpClient::new()).unwrap();
+    destination_suite(&destination, &Place::Receiver(server)).await;
 }
 
 #[tokio::test]
