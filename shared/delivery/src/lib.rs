@@ -1,7 +1,7 @@
 //! Where records go.
 //!
 //! ```text
-//! Record ─▶ encoding ─▶ compression ─▶ batch ─▶ destination: stdout | directory | s3
+//! Record ─▶ encoding ─▶ compression ─▶ batch ─▶ destination: stdout | directory | s3 | http
 //! ```
 //!
 //! What is delivered (the encoding) and where to (the destination) are separate. A [`Batch`] has an
