@@ -129,6 +129,7 @@ async fn handle(
     }
     summary.counts = handled.report.counts;
     summary.sides = handled.report.sides;
+    summary.selection = handled.report.selection;
     summary.bytes_out = handled.report.delivered.bytes;
     eprint!("{}", summary.table(elapsed, peak_memory()));
     eprintln!("answer to Lambda: {}", answer_line(&handled.answer));

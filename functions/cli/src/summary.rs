@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_forwarder::sides::SideCounts;
 use telemetry::Counts;
+use telemetry::selection::SelectionCounts;
 
 /// What a run did.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Summary {
     pub counts: Counts,
     /// What became of the sides of records; `None` when they are not enriched.
     pub sides: Option<SideCounts>,
+    /// Which records were kept; `None` when all are.
+    pub selection: Option<SelectionCounts>,
     /// Bytes of records written.
     pub bytes_out: u64,
     /// What the logs' formats lack, each once.
@@ -57,6 +60,12 @@ impl Summary {
             row(&format!("  {}", reason.replace('_', " ")), grouped(count));
         }
         row("header lines", grouped(counts.headers));
+        if let Some(selection) = &self.selection {
+            row("records selected", grouped(selection.kept));
+            for (rule, count) in selection.dropped_by_rule() {
+                row(&format!("left out by rule {}", rule + 1), grouped(count));
+            }
+        }
         if let Some(sides) = &self.sides {
             row("sides found", grouped(sides.hits()));
             row("sides stale", grouped(sides.stale()));

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use delivery::DestinationUrl;
 use invocation::{SettingError, Variable};
+use telemetry::selection::Selection;
 use telemetry::{Layout, ReadOptions};
 
 use crate::enrichment::EnrichmentSettings;
+use crate::reading::ReadingOptions;
 
 /// Where records go.
 pub const DESTINATIONS: Variable = Variable {
@@ -24,6 +26,14 @@ pub const FORMAT: Variable = Variable {
     default: Some(""),
     example: "${version} ${srcaddr} ${dstaddr}",
     meaning: "Format of text logs without a header line, as given to AWS; AWS's default formats are recognised without it",
+};
+
+/// Which records are delivered.
+pub const SELECT: Variable = Variable {
+    name: "CLOUD_EXPORT_SELECT",
+    default: Some(""),
+    example: "keep action=REJECT; drop port=53 protocol=udp; sample 1/10",
+    meaning: "Which records are delivered: rules that keep, drop, sample and limit, see docs/selection.md; all are without it",
 };
 
 /// The size of a batch.
@@ -166,6 +176,7 @@ pub const MEMORY_SIZE: Variable = Variable {
 pub const VARIABLES: &[Variable] = &[
     DESTINATIONS,
     FORMAT,
+    SELECT,
     BATCH_BYTES,
     CONCURRENCY,
     MAX_DECODED_BYTES,
@@ -207,8 +218,8 @@ const MAX_CHOSEN_CONCURRENCY: usize = 8;
 pub struct Config {
     /// Where records go; at least one.
     pub destinations: Vec<DestinationUrl>,
-    /// How objects are read.
-    pub read: ReadOptions,
+    /// How objects are read, and which of their records are delivered.
+    pub reading: ReadingOptions,
     /// What records are enriched with, and from what.
     pub enrichment: EnrichmentSettings,
     /// Objects processed at once.
@@ -233,6 +244,8 @@ impl Config {
                 Layout::from_format(format).map_err(|error| FORMAT.error(error))?,
             )),
         };
+        let selection = Selection::parse(&SELECT.value(lookup)?);
+        let selection = Arc::new(selection.map_err(|error| SELECT.error(error))?);
         let batch_bytes = BATCH_BYTES.number(lookup, 65_536..=67_108_864)? as usize;
         let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes)
             .map_err(|error| DESTINATIONS.error(error))?;
@@ -258,7 +271,7 @@ impl Config {
         read.limits.max_decoded_bytes = max_decoded_bytes;
         Ok(Config {
             destinations,
-            read,
+            reading: ReadingOptions { read, selection },
             enrichment,
             concurrency,
             deadline_reserve: Duration::from_millis(reserve),
@@ -300,7 +313,7 @@ mod tests {
         let plain = config(&[destination]).unwrap();
         assert_eq!(plain.destinations[0].to_string(), "s3://records-use1/flows");
         assert_eq!(
-            plain.read.limits.max_decoded_bytes,
+            plain.reading.read.limits.max_decoded_bytes,
             ReadOptions::DEFAULT_MAX_DECODED_BYTES
         );
         assert_eq!(plain.metrics_namespace, "CloudExport");

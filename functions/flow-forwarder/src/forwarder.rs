@@ -106,7 +106,7 @@ impl Forwarder {
             source: &self.source,
             index: self.index.as_ref(),
             lanes: &self.lanes,
-            read: &self.config.read,
+            reading: &self.config.reading,
             budget,
         };
         let objects_asked = asked.len();

@@ -68,7 +68,9 @@ mod tests {
     fn object(account: &str, name: &str, size: u64) -> ObjectRef {
         ObjectRef {
             bucket: "logs".into(),
-            key: format!("AWSLogs/{account}/vpcflowlogs/us-east-1/2026/11/20/{name}.log.gz"),
+            key: format!(
+                "AWSLogs/{account}/vpcflowlogs/us-east-1/2026/11/20/{account}_vpcflowlogs_us-east-1_fl-1_20261120T1600Z_{name}.log.gz"
+            ),
             other_key: None,
             version: None,
             etag: None,

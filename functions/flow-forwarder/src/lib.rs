@@ -18,7 +18,7 @@ pub mod forwarder;
 mod group;
 pub mod index;
 pub mod pipeline;
-mod reading;
+pub mod reading;
 pub mod report;
 pub mod sides;
 pub mod source;

@@ -14,14 +14,15 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use delivery::{Batch, Lane, Origin, OutletCounts};
 use futures_util::future::join_all;
+use telemetry::Counts;
 use telemetry::log::LogFormat;
-use telemetry::{Counts, ReadOptions};
+use telemetry::selection::SelectionCounts;
 use tokio::sync::mpsc;
 
 use crate::event::ObjectRef;
 use crate::failure::Failure;
 use crate::index::{self, Index};
-use crate::reading::{Extent, Input, LaneInput, Reading, read_into};
+use crate::reading::{Extent, Input, LaneInput, Reading, ReadingOptions, read_into};
 use crate::sides::SideCounts;
 use crate::source::{Body, ObjectSource, OpenObject};
 use invocation::Budget;
@@ -41,8 +42,8 @@ pub struct Pipeline<'p, S> {
     pub index: Option<&'p Arc<Index>>,
     /// Where records go.
     pub lanes: &'p [Lane],
-    /// How objects are read.
-    pub read: &'p ReadOptions,
+    /// How objects are read, and which of their records are delivered.
+    pub reading: &'p ReadingOptions,
     /// The time there is.
     pub budget: &'p Budget,
 }
@@ -58,6 +59,8 @@ pub struct ObjectOutcome {
     pub shortfalls: Vec<String>,
     /// What became of the sides of its records; `None` when they are not enriched.
     pub sides: Option<SideCounts>,
+    /// Which of its records were kept; `None` when all are.
+    pub selection: Option<SelectionCounts>,
     /// What each outlet took, in the order of the lanes. Of objects that shared batches, the first one has it all.
     pub outlets: Vec<OutletCounts>,
     /// Why the object is not done; `None` when it is.
@@ -78,6 +81,7 @@ impl ObjectOutcome {
             format: reading.format,
             shortfalls: reading.shortfalls,
             sides: reading.sides,
+            selection: reading.selection,
             outlets: Vec::new(),
             failure,
         }
@@ -191,7 +195,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 Err(failure) => *outcome = Some(ObjectOutcome::failed(failure)),
             }
         }
-        let options = self.read.clone();
+        let options = self.reading.read.clone();
         let rehearsal = tokio::task::spawn_blocking(move || {
             let mut all = Extent::default();
             let fits = |held: &Held| {
@@ -284,7 +288,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 returned,
             });
         }
-        let options = self.read.clone();
+        let options = self.reading.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let mut readings = Vec::new();
             let read = read_into(

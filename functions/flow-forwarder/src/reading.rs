@@ -12,6 +12,7 @@ use std::sync::Arc;
 use delivery::{Batch, Batcher, Origin, Packing, batch};
 use telemetry::enrichment::Enrichment;
 use telemetry::log::LogFormat;
+use telemetry::selection::{Decision, Selection, SelectionCounts, Selector};
 use telemetry::{Counts, Layout, LogReader, ReadOptions, Record, Row, analysis};
 use tokio::sync::mpsc;
 
@@ -40,6 +41,17 @@ pub struct Reading {
     pub shortfalls: Vec<String>,
     /// What became of the sides of its records; `None` when they are not enriched.
     pub sides: Option<SideCounts>,
+    /// Which of its records were kept; `None` when all are.
+    pub selection: Option<SelectionCounts>,
+}
+
+/// How objects are read, and which of their records are delivered.
+#[derive(Debug, Clone)]
+pub struct ReadingOptions {
+    /// How objects are read.
+    pub read: ReadOptions,
+    /// Which records are delivered.
+    pub selection: Arc<Selection>,
 }
 
 /// A lane as the thread sees it: how records are packed, and where complete batches go.
@@ -101,7 +113,7 @@ pub fn read_into(
     inputs: Vec<Input>,
     lanes: Vec<LaneInput>,
     mut lease: Option<&mut Lease>,
-    options: &ReadOptions,
+    options: &ReadingOptions,
     may_be_combined: bool,
     readings: &mut Vec<Reading>,
 ) -> Result<(), Failure> {
@@ -125,7 +137,9 @@ pub fn read_into(
             lease.begin(index::origin(&input.origin.key));
         }
         let mut reading = Reading::default();
-        let read = reading.run(input, lease.as_deref_mut(), &mut filling, options);
+        let selector = options.selection.selector();
+        let lease = lease.as_deref_mut();
+        let read = reading.run(input, lease, selector, &mut filling, &options.read);
         readings.push(reading);
         read?;
         if several {
@@ -193,12 +207,13 @@ impl Reading {
         &mut self,
         input: Input,
         lease: Option<&mut Lease>,
+        selector: Option<Selector>,
         lanes: &mut [Filling],
         options: &ReadOptions,
     ) -> Result<(), Failure> {
         let mut log = LogReader::open(input.reader, options)?;
         self.format = Some(log.format());
-        let result = self.read(&mut log, lease, lanes);
+        let result = self.read(&mut log, lease, selector, lanes);
         self.counts = log.counts().clone();
         self.shortfalls = log
             .layouts()
@@ -224,33 +239,45 @@ impl Reading {
         &mut self,
         log: &mut LogReader<'_>,
         lease: Option<&mut Lease>,
+        mut selector: Option<Selector>,
         lanes: &mut [Filling],
     ) -> Result<(), Failure> {
-        let Some(lease) = lease else {
-            while let Some(row) = log.next_row()? {
-                let Row::Record(record) = row else { continue };
-                push(lanes, &record, None)?;
-            }
-            return Ok(());
-        };
-        let mut sides = SideCounter::default();
-        let result = enrich(log, lease, lanes, &mut sides);
-        self.sides = Some(sides.counts().clone());
+        let mut sides = lease.is_some().then(SideCounter::default);
+        let enriching = lease.zip(sides.as_mut());
+        let result = push_rows(log, enriching, selector.as_mut(), lanes);
+        self.sides = sides.map(|sides| sides.counts().clone());
+        self.selection = selector.map(Selector::finish);
         result
     }
 }
 
-fn enrich(
+fn push_rows(
     log: &mut LogReader<'_>,
-    lease: &mut Lease,
+    mut enriching: Option<(&mut Lease, &mut SideCounter)>,
+    mut selector: Option<&mut Selector>,
     lanes: &mut [Filling],
-    sides: &mut SideCounter,
 ) -> Result<(), Failure> {
     while let Some(row) = log.next_row()? {
         let Row::Record(record) = row else { continue };
-        let enrichment = lease.enrich(&record);
-        sides.count(&enrichment);
-        push(lanes, &record, Some(&enrichment))?;
+        let mut enrichment = match &mut enriching {
+            None => None,
+            Some((lease, sides)) => {
+                let enrichment = lease.enrich(&record);
+                sides.count(&enrichment);
+                Some(enrichment)
+            }
+        };
+        if let Some(selector) = &mut selector {
+            match selector.decide(&record, enrichment.as_ref()) {
+                Decision::Drop { .. } => continue,
+                Decision::Keep { rate: 1 } => {}
+                Decision::Keep { rate } => {
+                    let sampled = enrichment.get_or_insert(Enrichment::sampled(rate));
+                    sampled.sample_rate = rate;
+                }
+            }
+        }
+        push(lanes, &record, enrichment.as_ref())?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use delivery::OutletCounts;
 use invocation::metrics;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use telemetry::selection::SelectionCounts;
 use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
 
 use crate::event::ObjectRef;
@@ -30,6 +31,7 @@ impl ObjectReport {
             format,
             shortfalls,
             sides,
+            selection,
             outlets,
             failure,
         } = &self.outcome;
@@ -45,6 +47,15 @@ impl ObjectReport {
             Value::Object(reasons.collect()).to_string()
         });
         let sides = sides.as_ref();
+        let selection = selection.as_ref();
+        let left_out = selection.map(|selection| {
+            let rules = selection.dropped_by_rule();
+            let rules = rules.map(|(rule, n)| ((rule + 1).to_string(), n.into()));
+            Value::Object(rules.collect()).to_string()
+        });
+        let limited = selection
+            .filter(|selection| selection.windows_limited > 0)
+            .map(|selection| limits(selection).to_string());
         let examples: Vec<String> = counts.examples.iter().map(ToString::to_string).collect();
         let examples = Value::from(examples).to_string();
         // What the key tells is a hint for whoever searches the log; the content decided the rest.
@@ -71,6 +82,10 @@ impl ObjectReport {
                     stale = sides.map(SideCounts::stale),
                     misses = sides.map(SideCounts::misses),
                     unenriched,
+                    selected = selection.map(|selection| selection.kept),
+                    sampled = selection.map(|selection| selection.sampled),
+                    left_out,
+                    limited,
                     bytes_in = counts.bytes_in,
                     bytes_decoded = counts.bytes_decoded,
                     bytes_out = delivered.bytes,
@@ -99,6 +114,20 @@ impl ObjectReport {
     }
 }
 
+/// The minutes in which limits left records out: rules are counted from 1, as messages about them do.
+fn limits(selection: &SelectionCounts) -> Value {
+    let limited = selection.limited().iter().map(|limited| {
+        json!({
+            "rule": limited.rule + 1,
+            "device": limited.device,
+            "minute_epoch_s": limited.minute,
+            "rate": limited.rate,
+            "left_out": limited.left_out,
+        })
+    });
+    limited.collect()
+}
+
 /// What an invocation did, summed up.
 #[derive(Debug, Clone, Default)]
 pub struct InvocationReport {
@@ -114,6 +143,8 @@ pub struct InvocationReport {
     pub counts: Counts,
     /// What became of the sides of records; `None` when none was enriched.
     pub sides: Option<SideCounts>,
+    /// Which records were kept; `None` when all were.
+    pub selection: Option<SelectionCounts>,
     /// Bytes of the index that were fetched; `None` when there is none.
     pub index_bytes: Option<u64>,
     /// What destinations took, all together.
@@ -148,6 +179,8 @@ const METRICS: &[(&str, &str)] = &[
     ("SidesHit", "Count"),
     ("SidesStale", "Count"),
     ("SidesMissed", "Count"),
+    ("RecordsLeftOut", "Count"),
+    ("MinutesLimited", "Count"),
     ("IndexLoaded", "Bytes"),
     ("Lag", "Seconds"),
     ("Duration", "Milliseconds"),
@@ -163,6 +196,9 @@ impl InvocationReport {
         self.counts.add(&outcome.counts);
         if let Some(sides) = &outcome.sides {
             self.sides.get_or_insert_default().add(sides);
+        }
+        if let Some(selection) = &outcome.selection {
+            self.selection.get_or_insert_default().add(selection);
         }
         self.delivered.add(&total(&outcome.outlets));
     }
@@ -215,6 +251,8 @@ impl InvocationReport {
             self.sides.as_ref().map(SideCounts::hits),
             self.sides.as_ref().map(SideCounts::stale),
             self.sides.as_ref().map(SideCounts::misses),
+            self.selection.as_ref().map(SelectionCounts::dropped),
+            self.selection.as_ref().map(|s| s.windows_limited),
             self.index_bytes,
             lag,
             Some(duration.as_millis() as u64),
@@ -242,7 +280,6 @@ impl InvocationReport {
 mod tests {
     use super::*;
     use crate::failure::Failure;
-    use serde_json::json;
 
     #[test]
     fn the_metrics_record_is_valid_embedded_metric_format() {

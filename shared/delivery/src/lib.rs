@@ -9,7 +9,7 @@
 //! the earlier attempt wherever the destination can.
 
 pub mod batch;
-mod compression;
+pub mod compression;
 pub mod destination;
 pub mod directory;
 pub mod encoding;

@@ -132,7 +132,40 @@ pub struct Enrichment<'e> {
     pub tcp_flag_names: Option<&'static str>,
     /// Why it was rejected.
     pub rejection: Option<&'e Rejection>,
+    /// How many records it stands for, itself included: the rate it was sampled at.
+    pub sample_rate: u32,
     enricher: &'e Kept,
+}
+
+/// What is known of a record that nothing is known of.
+static NOTHING_KEPT: Kept = Kept {
+    sides: Vec::new(),
+    facts: Vec::new(),
+};
+
+/// Nothing is chosen.
+static NO_FIELDS: FieldSet = FieldSet::NONE;
+
+/// The number that no side and no facts have.
+const NO_NUMBER: u32 = u32::MAX;
+
+impl Enrichment<'static> {
+    /// The enrichment of a record that is not enriched, but was sampled.
+    pub fn sampled(rate: u32) -> Enrichment<'static> {
+        Enrichment {
+            fields: &NO_FIELDS,
+            generation: 0,
+            source: NO_NUMBER,
+            destination: NO_NUMBER,
+            facts: NO_NUMBER,
+            cost: None,
+            protocol_name: None,
+            tcp_flag_names: None,
+            rejection: None,
+            sample_rate: rate,
+            enricher: &NOTHING_KEPT,
+        }
+    }
 }
 
 impl<'e> Enrichment<'e> {
@@ -196,6 +229,10 @@ impl<'e> Enrichment<'e> {
             (
                 FlowField::RejectExplanation,
                 rejection.and_then(|r| text(&r.explanation)),
+            ),
+            (
+                FlowField::SampleRate,
+                (self.sample_rate > 1).then(|| FieldValue::Integer(self.sample_rate.into())),
             ),
         ];
         values
@@ -410,6 +447,7 @@ impl Enricher {
                 .and(own.tcp_flags)
                 .map(tcp_flag_names),
             rejection: own.rejected.then_some(&self.rejection),
+            sample_rate: 1,
             enricher: &self.kept,
         }
     }

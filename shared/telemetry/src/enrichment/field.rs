@@ -267,6 +267,9 @@ fields! {
         RejectExplanation = "reject_explanation" Text Standard
             "The reason as a sentence",
             "as above";
+        SampleRate = "sample_rate" Integer Minimal
+            "Only on records that were sampled: how many this one stands for; bytes, packets and counts times this are what all have on average",
+            "the selection of records";
         Metadata = "metadata" Text Minimal
             "Only when the index could not be used in full: `missing`, `stale`, `corrupt`, `newer`, `unreadable`",
             "the index";

@@ -64,7 +64,8 @@ impl Facts {
             | FlowField::RejectBy
             | FlowField::RejectId
             | FlowField::RejectRule
-            | FlowField::RejectExplanation => None,
+            | FlowField::RejectExplanation
+            | FlowField::SampleRate => None,
         }
     }
 }
