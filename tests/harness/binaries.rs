@@ -260,6 +260,20 @@ impl Function {
         }
     }
 
+    /// Invokes the function and kills it (SIGKILL) at a moment; returns whether it had answered by then.
+    pub async fn kill_at(mut self, event: &Value, moment: impl Future<Output = ()>) -> bool {
+        let body = event.to_string();
+        let answered = within("the invocation or its end", async {
+            tokio::select! {
+                _ = self.api.invoke(body, Duration::from_secs(60)) => true,
+                () = moment => false,
+            }
+        });
+        let answered = answered.await;
+        self.process.0.kill().await.unwrap();
+        answered
+    }
+
     /// The most memory the process has used so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let id = self.process.0.id().expect("the function runs");

@@ -109,6 +109,7 @@ struct Store {
     names: Mutex<BTreeMap<(String, String), String>>,
     faults: Mutex<Vec<Planned>>,
     arrived: Mutex<Vec<Arrived>>,
+    arrivals: tokio::sync::watch::Sender<usize>,
 }
 
 #[derive(Debug)]
@@ -142,6 +143,7 @@ impl S3Server {
             names: Mutex::default(),
             faults: Mutex::default(),
             arrived: Mutex::default(),
+            arrivals: tokio::sync::watch::Sender::new(0),
         });
         let mut service = S3ServiceBuilder::new(Layer(Arc::clone(&store)));
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -218,6 +220,13 @@ impl S3Server {
         self.store.arrived.lock().unwrap().clone()
     }
 
+    /// Waits until so many requests have arrived.
+    pub async fn arrival(&self, count: usize) {
+        let mut arrivals = self.store.arrivals.subscribe();
+        let waited = arrivals.wait_for(|arrived| *arrived >= count).await;
+        waited.expect("the server outlives its clients");
+    }
+
     /// How many of them were of this kind, on keys that contain this.
     pub fn count(&self, call: Call, part_of_key: &str) -> usize {
         let arrived = self.store.arrived.lock().unwrap();
@@ -261,7 +270,10 @@ impl Store {
     /// Notes a request, and takes the fault that was planned for it.
     fn arrive(&self, arrived: Arrived) -> Option<Fault> {
         let Arrived { call, key, .. } = arrived.clone();
-        self.arrived.lock().unwrap().push(arrived);
+        let mut all = self.arrived.lock().unwrap();
+        all.push(arrived);
+        self.arrivals.send_replace(all.len());
+        drop(all);
         let mut faults = self.faults.lock().unwrap();
         let fits = |p: &&mut Planned| p.call == call && p.times > 0 && key.contains(&p.part_of_key);
         let planned = faults.iter_mut().find(fits)?;
