@@ -16,6 +16,7 @@ pub mod encoding;
 pub mod http;
 pub mod lane;
 pub mod ndjson;
+pub mod parquet;
 pub mod partition;
 pub mod retry;
 pub mod s3;

@@ -1,0 +1,678 @@
+//! A column of a row group as pages: values in the file's order, in the encoding that takes the least room.
+//!
+//! Texts and addresses go through a dictionary, unless hardly any repeats. Integers are tried as a dictionary, as
+//! differences (DELTA_BINARY_PACKED) and plain. Dictionaries are in the order in which their values first stand
+//! in the rows, so that the same rows give the same bytes whatever was written before.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use parquet::basic::Encoding;
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::statistics::{Statistics, ValueStatistics};
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+
+use super::columns::{ColumnType, Lists, NONE, Six, Source, Values};
+use super::texts::Texts;
+use super::{delta, rle};
+
+/// Bytes of a data page before compression, at most; one value that has more is a page.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Texts longer than this are left out of the statistics.
+const STATISTICS_BYTES: usize = 256;
+
+/// Values that a dictionary of integers has at most: beyond it, an index takes hardly less than the value.
+const MAX_INTEGERS: usize = 1 << 15;
+
+/// What the footer tells of a column of a row group. Offsets are those in the file.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub values: usize,
+    pub dictionary_offset: Option<usize>,
+    pub data_offset: usize,
+    pub compressed: usize,
+    pub uncompressed: usize,
+    pub encodings: Vec<Encoding>,
+    pub statistics: Option<Statistics>,
+}
+
+/// How the values of a column stand in its data pages.
+enum Body<'b> {
+    /// Indices of so many bits into a dictionary of so many values.
+    Indices { width: u8, entries: usize },
+    /// Texts.
+    Texts(&'b Texts),
+    /// Documents, each a part of these bytes.
+    Documents(&'b [u8]),
+    /// Integers of 32 bits.
+    Plain32,
+    /// Integers or numbers of 64 bits.
+    Plain64,
+    /// Integers as differences.
+    Delta,
+    /// Booleans.
+    Bits,
+}
+
+impl Body<'_> {
+    fn encoding(&self) -> Encoding {
+        match self {
+            Body::Indices { .. } => Encoding::RLE_DICTIONARY,
+            Body::Delta => Encoding::DELTA_BINARY_PACKED,
+            _ => Encoding::PLAIN,
+        }
+    }
+}
+
+/// Writes columns, one after the other. Its buffers are kept.
+pub(super) struct ChunkWriter {
+    compressor: zstd::bulk::Compressor<'static>,
+    /// Only of lists: 0 where a row starts.
+    repetition: Vec<u32>,
+    /// The highest level where there is a value.
+    definition: Vec<u32>,
+    nulls: usize,
+    /// Indices into the dictionary, of the values that are there.
+    indices: Vec<u32>,
+    /// Numbers of texts in the dictionary's order.
+    order: Vec<u32>,
+    /// The index of each number of a text.
+    places: Vec<u32>,
+    /// Values that are there, or where documents stand.
+    numbers: Vec<u64>,
+    distinct: Distinct,
+    dictionary: Vec<u8>,
+    page: Vec<u8>,
+}
+
+impl ChunkWriter {
+    /// A writer that compresses pages at this level of zstd.
+    pub fn new(level: i32) -> std::io::Result<ChunkWriter> {
+        Ok(ChunkWriter {
+            compressor: zstd::bulk::Compressor::new(level)?,
+            repetition: Vec::new(),
+            definition: Vec::new(),
+            nulls: 0,
+            indices: Vec::new(),
+            order: Vec::new(),
+            places: Vec::new(),
+            numbers: Vec::new(),
+            distinct: Distinct::default(),
+            dictionary: Vec::new(),
+            page: Vec::new(),
+        })
+    }
+
+    /// Appends a column to the file.
+    pub fn write(
+        &mut self,
+        file: &mut Vec<u8>,
+        source: &Source<'_>,
+    ) -> Result<Chunk, ParquetError> {
+        self.repetition.clear();
+        self.definition.clear();
+        self.nulls = 0;
+        self.indices.clear();
+        self.order.clear();
+        self.numbers.clear();
+        self.dictionary.clear();
+        let (rows, column_type) = (source.rows, source.column.column_type());
+        let (body, statistics) = match &source.column.values {
+            Values::Texts { numbers, texts } => self.texts(rows, numbers, texts),
+            Values::Documents { places, bytes } => self.documents(rows, places, bytes),
+            Values::Addresses { values, six } => self.addresses(rows, values, six),
+            Values::Narrow(values) => {
+                self.gather(rows, |row| {
+                    let value = values.get(row).copied().filter(|value| *value != NONE);
+                    value.map(u64::from)
+                });
+                if column_type == ColumnType::Boolean {
+                    (Body::Bits, Some(self.booleans()))
+                } else {
+                    (self.integers(Body::Plain32, 4), Some(self.range32()))
+                }
+            }
+            Values::Wide { bits, there } => {
+                self.gather(rows, |row| {
+                    let is_there = there.get(row).copied().unwrap_or_default();
+                    bits.get(row).copied().filter(|_| is_there)
+                });
+                if column_type == ColumnType::Seconds {
+                    let milliseconds =
+                        |seconds: &u64| (*seconds as i64).saturating_mul(1000) as u64;
+                    let numbers = self.numbers.iter_mut();
+                    numbers.for_each(|seconds| *seconds = milliseconds(seconds));
+                }
+                (self.integers(Body::Plain64, 8), self.range64(column_type))
+            }
+            Values::Lists { numbers, lists } => self.lists(rows, numbers, lists),
+        };
+        let chunk = self.pages(file, &body)?;
+        Ok(Chunk {
+            statistics,
+            ..chunk
+        })
+    }
+
+    /// The values of rows, by what they are in their table.
+    #[inline]
+    fn gather(&mut self, rows: &[u32], value: impl Fn(usize) -> Option<u64>) {
+        for row in rows {
+            let value = value(*row as usize);
+            self.definition.push(value.is_some().into());
+            self.numbers.extend(value);
+        }
+        self.nulls = rows.len() - self.numbers.len();
+    }
+
+    // --- Texts ------------------------------------------------------------------------------------------------------
+
+    fn texts<'b>(
+        &mut self,
+        rows: &[u32],
+        numbers: &[u32],
+        texts: &'b Texts,
+    ) -> (Body<'b>, Option<Statistics>) {
+        self.places.clear();
+        self.places.resize(texts.len(), NONE);
+        for row in rows {
+            let number = numbers.get(*row as usize).copied().unwrap_or(NONE);
+            let there = number != NONE;
+            self.definition.push(there.into());
+            if there {
+                self.index(number);
+            }
+        }
+        self.nulls = rows.len() - self.indices.len();
+        let mut bounds = Bounds::default();
+        self.order
+            .iter()
+            .for_each(|number| bounds.add(texts.get(*number)));
+        let statistics = bounds.statistics(self.nulls);
+        (self.dictionary_of(texts), statistics)
+    }
+
+    /// Adds the index of a text, which gets one when it has none.
+    #[inline]
+    fn index(&mut self, number: u32) {
+        let Some(place) = self.places.get_mut(number as usize) else {
+            return;
+        };
+        if *place == NONE {
+            *place = self.order.len() as u32;
+            self.order.push(number);
+        }
+        self.indices.push(*place);
+    }
+
+    /// The texts as a dictionary, or as they are where that takes less.
+    fn dictionary_of<'b>(&mut self, texts: &'b Texts) -> Body<'b> {
+        let entries = self.order.len();
+        let width = index_width(entries);
+        if self.order.len() * 2 > self.indices.len() {
+            let size = |number: &u32| 4 + texts.get(*number).len();
+            let sizes: Vec<usize> = self.order.iter().map(size).collect();
+            let of = |index: &u32| sizes.get(*index as usize).copied().unwrap_or_default();
+            let plain: usize = self.indices.iter().map(of).sum();
+            let whole = sizes.iter().sum::<usize>() + rle::bound(self.indices.len(), width);
+            if plain <= whole {
+                return Body::Texts(texts);
+            }
+        }
+        for number in &self.order {
+            push_text(&mut self.dictionary, texts.get(*number));
+        }
+        Body::Indices { width, entries }
+    }
+
+    fn documents<'b>(
+        &mut self,
+        rows: &[u32],
+        places: &[(u32, u32)],
+        bytes: &'b [u8],
+    ) -> (Body<'b>, Option<Statistics>) {
+        self.gather(rows, |row| {
+            let (start, len) = places
+                .get(row)
+                .copied()
+                .filter(|(start, _)| *start != NONE)?;
+            Some(u64::from(start) << 32 | u64::from(len))
+        });
+        (Body::Documents(bytes), None)
+    }
+
+    fn addresses<'b>(
+        &mut self,
+        rows: &[u32],
+        values: &[u64],
+        six: &Six,
+    ) -> (Body<'b>, Option<Statistics>) {
+        self.gather(rows, |row| {
+            values.get(row).copied().filter(|value| *value != u64::MAX)
+        });
+        self.distinct
+            .index(&self.numbers, usize::MAX, &mut self.indices);
+        let mut bounds = Bounds::default();
+        for value in &self.distinct.values {
+            let text = six.address(*value).to_string();
+            bounds.add(text.as_bytes());
+            push_text(&mut self.dictionary, text.as_bytes());
+        }
+        let statistics = bounds.statistics(self.nulls);
+        let entries = self.distinct.values.len();
+        let width = index_width(entries);
+        (Body::Indices { width, entries }, statistics)
+    }
+
+    fn lists<'b>(
+        &mut self,
+        rows: &[u32],
+        numbers: &[u32],
+        lists: &'b Lists,
+    ) -> (Body<'b>, Option<Statistics>) {
+        self.places.clear();
+        self.places.resize(lists.texts.len(), NONE);
+        for row in rows {
+            let number = numbers.get(*row as usize).copied().unwrap_or(NONE);
+            // 0: no list; 1: an empty one; 2: an element.
+            let items = lists.items(number);
+            if items.is_empty() {
+                self.repetition.push(0);
+                self.definition.push(u32::from(number != NONE));
+            }
+            for (place, item) in items.iter().enumerate() {
+                self.repetition.push(u32::from(place > 0));
+                self.definition.push(2);
+                self.index(*item);
+            }
+        }
+        (self.dictionary_of(&lists.texts), None)
+    }
+
+    // --- Numbers ----------------------------------------------------------------------------------------------------
+
+    /// The integers in the encoding that takes the least.
+    fn integers<'b>(&mut self, plain: Body<'b>, bytes: usize) -> Body<'b> {
+        let values = self.numbers.len();
+        let most = MAX_INTEGERS.min(values / 2);
+        self.page.clear();
+        delta::encode(&self.numbers, &mut self.page);
+        let as_delta = self.page.len();
+        let is_small = self.distinct.index(&self.numbers, most, &mut self.indices);
+        let entries = self.distinct.values.len();
+        let width = index_width(entries);
+        let as_dictionary = if is_small {
+            rle::encode(&self.indices, width, &mut self.page);
+            self.page.len() - as_delta + entries * bytes
+        } else {
+            usize::MAX
+        };
+        let as_plain = values * bytes;
+        if as_dictionary <= as_delta.min(as_plain) && values > 0 {
+            for value in &self.distinct.values {
+                let value = value.to_le_bytes();
+                self.dictionary
+                    .extend_from_slice(value.get(..bytes).unwrap_or_default());
+            }
+            return Body::Indices { width, entries };
+        }
+        if as_delta < as_plain {
+            Body::Delta
+        } else {
+            plain
+        }
+    }
+
+    fn booleans(&self) -> Statistics {
+        let all = self.numbers.iter().map(|value| *value != 0);
+        let (least, most) = (all.clone().min(), all.max());
+        Statistics::Boolean(statistics(least, most, self.nulls))
+    }
+
+    fn range32(&self) -> Statistics {
+        let all = self.numbers.iter().map(|value| *value as i32);
+        let (least, most) = (all.clone().min(), all.max());
+        Statistics::Int32(statistics(least, most, self.nulls))
+    }
+
+    fn range64(&self, column_type: ColumnType) -> Option<Statistics> {
+        let numbers = self.numbers.iter().copied();
+        if column_type == ColumnType::Double {
+            let all = numbers.map(f64::from_bits);
+            // Zero has two signs and NaN no place.
+            if all.clone().any(|value| value.is_nan()) {
+                return None;
+            }
+            let least = all
+                .clone()
+                .reduce(f64::min)
+                .map(|n| if n == 0.0 { -0.0 } else { n });
+            let most = all.reduce(f64::max).map(|n| if n == 0.0 { 0.0 } else { n });
+            return Some(Statistics::Double(statistics(least, most, self.nulls)));
+        }
+        let (least, most) = match column_type {
+            ColumnType::UInt64 => (numbers.clone().min(), numbers.max()),
+            _ => {
+                let all = numbers.map(|value| value as i64);
+                let (least, most) = (all.clone().min(), all.max());
+                (least.map(|n| n as u64), most.map(|n| n as u64))
+            }
+        };
+        let (least, most) = (least.map(|n| n as i64), most.map(|n| n as i64));
+        Some(Statistics::Int64(statistics(least, most, self.nulls)))
+    }
+
+    // --- Pages ------------------------------------------------------------------------------------------------------
+
+    fn pages(&mut self, file: &mut Vec<u8>, body: &Body<'_>) -> Result<Chunk, ParquetError> {
+        let start = file.len();
+        let mut output = TrackedWrite::new(file);
+        let mut writer = SerializedPageWriter::new(&mut output);
+        let mut encodings = vec![Encoding::RLE];
+        let (mut compressed, mut uncompressed) = (0, 0);
+        let mut dictionary_offset = None;
+        if let Body::Indices { entries, .. } = body {
+            let page = Page::DictionaryPage {
+                buf: compress(&mut self.compressor, &self.dictionary)?,
+                num_values: *entries as u32,
+                encoding: Encoding::PLAIN,
+                is_sorted: false,
+            };
+            let written = writer.write_page(CompressedPage::new(page, self.dictionary.len()))?;
+            compressed += written.compressed_size;
+            uncompressed += written.uncompressed_size;
+            dictionary_offset = Some(start);
+            encodings.push(Encoding::PLAIN);
+        }
+        encodings.push(body.encoding());
+        let data_offset = start + compressed;
+        let (mut entries, mut values) = (0..0, 0..0);
+        loop {
+            (entries, values) = self.next_page(body, entries.end, values.end);
+            self.page.clear();
+            self.levels(entries.clone());
+            self.values(body, values.clone());
+            let page = Page::DataPage {
+                buf: compress(&mut self.compressor, &self.page)?,
+                num_values: entries.len() as u32,
+                encoding: body.encoding(),
+                def_level_encoding: Encoding::RLE,
+                rep_level_encoding: Encoding::RLE,
+                statistics: None,
+            };
+            let written = writer.write_page(CompressedPage::new(page, self.page.len()))?;
+            compressed += written.compressed_size;
+            uncompressed += written.uncompressed_size;
+            if entries.end >= self.definition.len() {
+                break;
+            }
+        }
+        writer.close()?;
+        Ok(Chunk {
+            values: self.definition.len(),
+            dictionary_offset,
+            data_offset,
+            compressed,
+            uncompressed,
+            encodings,
+            statistics: None,
+        })
+    }
+
+    /// The entries and the values of the page that follows these.
+    fn next_page(
+        &self,
+        body: &Body<'_>,
+        entry: usize,
+        value: usize,
+    ) -> (Range<usize>, Range<usize>) {
+        let all = match body {
+            Body::Indices { .. } | Body::Texts(_) => self.indices.len(),
+            _ => self.numbers.len(),
+        };
+        let fits = match body {
+            Body::Indices { width, .. } => PAGE_BYTES * 8 / usize::from(*width).max(1),
+            Body::Plain32 => PAGE_BYTES / 4,
+            Body::Plain64 | Body::Delta => PAGE_BYTES / 8,
+            Body::Bits => PAGE_BYTES * 8,
+            Body::Texts(_) | Body::Documents(_) => {
+                let mut room = PAGE_BYTES;
+                let fits = (value..all).take_while(|value| {
+                    let rest = room.checked_sub(self.text(body, *value).len() + 4);
+                    room = rest.unwrap_or_default();
+                    rest.is_some()
+                });
+                fits.count().max(1)
+            }
+        };
+        if all - value <= fits {
+            return (entry..self.definition.len(), value..all);
+        }
+        // As many entries as these values have, and on to where a row starts.
+        let highest = if self.repetition.is_empty() { 1 } else { 2 };
+        let (mut entries, mut values) = (entry, value);
+        for (place, level) in self.definition.iter().enumerate().skip(entry) {
+            let starts_row = self.repetition.get(place).is_none_or(|level| *level == 0);
+            if values - value >= fits && starts_row {
+                break;
+            }
+            entries += 1;
+            values += usize::from(*level == highest);
+        }
+        (entry..entries, value..values)
+    }
+
+    /// A text or document.
+    fn text<'t>(&self, body: &Body<'t>, value: usize) -> &'t [u8] {
+        match body {
+            Body::Texts(texts) => {
+                let index = self.indices.get(value).copied().unwrap_or_default();
+                let number = self.order.get(index as usize).copied();
+                texts.get(number.unwrap_or(NONE))
+            }
+            Body::Documents(bytes) => {
+                let place = self.numbers.get(value).copied().unwrap_or_default();
+                let (start, len) = ((place >> 32) as usize, place as u32 as usize);
+                bytes.get(start..start + len).unwrap_or_default()
+            }
+            _ => &[],
+        }
+    }
+
+    /// Appends the levels of a page: each kind with its length before it.
+    fn levels(&mut self, entries: Range<usize>) {
+        let nested = !self.repetition.is_empty();
+        let kinds = [
+            (&self.repetition, 1, nested),
+            (&self.definition, 1 + u8::from(nested), true),
+        ];
+        for (levels, width, there) in kinds {
+            if !there {
+                continue;
+            }
+            let start = self.page.len();
+            self.page.extend_from_slice(&[0; 4]);
+            if self.nulls == 0 && !nested {
+                rle::repeat(1, entries.len(), width, &mut self.page);
+            } else {
+                let levels = levels.get(entries.clone()).unwrap_or_default();
+                rle::encode(levels, width, &mut self.page);
+            }
+            let len = (self.page.len() - start - 4) as u32;
+            if let Some(place) = self.page.get_mut(start..start + 4) {
+                place.copy_from_slice(&len.to_le_bytes());
+            }
+        }
+    }
+
+    /// Appends the values of a page.
+    fn values(&mut self, body: &Body<'_>, range: Range<usize>) {
+        let mut page = std::mem::take(&mut self.page);
+        let numbers = || self.numbers.get(range.clone()).unwrap_or_default();
+        match body {
+            Body::Indices { width, .. } => {
+                let indices = self.indices.get(range).unwrap_or_default();
+                page.push(*width);
+                rle::encode(indices, *width, &mut page);
+            }
+            Body::Texts(_) | Body::Documents(_) => {
+                range.for_each(|value| push_text(&mut page, self.text(body, value)));
+            }
+            Body::Plain32 => {
+                let bytes = numbers()
+                    .iter()
+                    .map(|number| (*number as u32).to_le_bytes());
+                bytes.for_each(|bytes| page.extend_from_slice(&bytes));
+            }
+            Body::Plain64 => {
+                let bytes = numbers().iter().map(|number| number.to_le_bytes());
+                bytes.for_each(|bytes| page.extend_from_slice(&bytes));
+            }
+            Body::Delta => delta::encode(numbers(), &mut page),
+            Body::Bits => {
+                for bits in numbers().chunks(8) {
+                    let bits = bits.iter().enumerate();
+                    page.push(bits.fold(0, |byte, (at, bit)| byte | (*bit as u8) << at));
+                }
+            }
+        }
+        self.page = page;
+    }
+}
+
+fn compress(
+    compressor: &mut zstd::bulk::Compressor<'_>,
+    page: &[u8],
+) -> Result<Bytes, ParquetError> {
+    Ok(Bytes::from(compressor.compress(page)?))
+}
+
+/// Bits of an index into so many values.
+fn index_width(entries: usize) -> u8 {
+    rle::bit_width(entries.saturating_sub(1) as u32)
+}
+
+/// Appends a text as PLAIN has it: its length, four bytes, before it.
+fn push_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+fn statistics<T>(least: Option<T>, most: Option<T>, nulls: usize) -> ValueStatistics<T> {
+    ValueStatistics::new(least, most, None, Some(nulls as u64), false)
+}
+
+/// The least and the greatest of texts, by their bytes.
+#[derive(Default)]
+struct Bounds {
+    edges: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Bounds {
+    fn add(&mut self, text: &[u8]) {
+        let Some((least, most)) = &mut self.edges else {
+            self.edges = Some((text.to_vec(), text.to_vec()));
+            return;
+        };
+        if text < &**least {
+            least.clear();
+            least.extend_from_slice(text);
+        } else if text > &**most {
+            most.clear();
+            most.extend_from_slice(text);
+        }
+    }
+
+    fn statistics(self, nulls: usize) -> Option<Statistics> {
+        let (least, most) = self.edges.unzip();
+        let is_long = |text: &Option<Vec<u8>>| {
+            text.as_ref()
+                .is_some_and(|text| text.len() > STATISTICS_BYTES)
+        };
+        let known = !is_long(&least) && !is_long(&most);
+        let (least, most) = (least.filter(|_| known), most.filter(|_| known));
+        let (least, most) = (least.map(ByteArray::from), most.map(ByteArray::from));
+        Some(Statistics::ByteArray(statistics(least, most, nulls)))
+    }
+}
+
+/// The values of a list of numbers, each once, in the order they come.
+#[derive(Default)]
+struct Distinct {
+    values: Vec<u64>,
+    /// A value's place plus one; zero is free.
+    slots: Vec<u32>,
+}
+
+/// Slots at first; a power of two.
+const FIRST_SLOTS: usize = 1 << 10;
+
+impl Distinct {
+    /// Gives the place of each number among the values. False, and no places, when there are more than `most`.
+    fn index(&mut self, numbers: &[u64], most: usize, places: &mut Vec<u32>) -> bool {
+        self.values.clear();
+        self.slots.clear();
+        self.slots.resize(FIRST_SLOTS, 0);
+        places.clear();
+        let mut last = None;
+        for number in numbers {
+            let place = match last {
+                Some((known, place)) if known == *number => place,
+                _ => self.place(*number),
+            };
+            if self.values.len() > most {
+                places.clear();
+                return false;
+            }
+            last = Some((*number, place));
+            places.push(place);
+        }
+        true
+    }
+
+    fn place(&mut self, number: u64) -> u32 {
+        let at = match self.search(number) {
+            Ok(place) => return place,
+            Err(at) => at,
+        };
+        let place = self.values.len() as u32;
+        self.values.push(number);
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = place + 1;
+        }
+        if self.values.len() * 2 > self.slots.len() {
+            let slots = self.slots.len() * 4;
+            self.slots.clear();
+            self.slots.resize(slots, 0);
+            for place in 0..self.values.len() {
+                let number = self.values.get(place).copied().unwrap_or_default();
+                let free = self.search(number).err();
+                if let Some(slot) = free.and_then(|at| self.slots.get_mut(at)) {
+                    *slot = place as u32 + 1;
+                }
+            }
+        }
+        place
+    }
+
+    /// The place of a number, or the slot where it belongs.
+    #[inline]
+    fn search(&self, number: u64) -> Result<u32, usize> {
+        let mask = self.slots.len() - 1;
+        let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut at = (hash ^ hash >> 32) as usize & mask;
+        loop {
+            let slot = self.slots.get(at).copied().unwrap_or_default();
+            if slot == 0 {
+                return Err(at);
+            }
+            if self.values.get(slot as usize - 1) == Some(&number) {
+                return Ok(slot - 1);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
