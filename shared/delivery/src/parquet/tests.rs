@@ -174,15 +174,15 @@ fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
 #[test]
 fn enriched_flows_are_what_ndjson_says() {
     for (format, group) in [
-        (LogFormat::VpcV2, 512),
+        (LogFormat::VpcV2, 128),
         (LogFormat::VpcV11, 3000),
-        (LogFormat::TransitGateway, 700),
+        (LogFormat::TransitGateway, 200),
     ] {
         for fields in [
             FieldSet::of(Level::Full).with_tags(["Name", "team"]),
             FieldSet::of(Level::Minimal),
         ] {
-            let log = generated(format, 2000);
+            let log = generated(format, 500);
             let mut enricher = enricher(fields.clone());
             let mut encoder = ParquetEncoder::new(fields).unwrap().with_group_rows(group);
             let (file, rows) = both(&mut encoder, &log, Some(&mut enricher));
@@ -434,8 +434,8 @@ fn pages_are_cut_and_long_texts_kept() {
 fn memory_is_bounded_by_texts_too() {
     let mut encoder = encoder();
     let mut log = b"srcport tag-a\n".to_vec();
-    let text = "x".repeat(30_000);
-    for row in 0..3000 {
+    let text = "x".repeat(20_000);
+    for row in 0..1500 {
         log.extend_from_slice(format!("1 {row}{text}\n").as_bytes());
     }
     each(&log, |record| {
@@ -444,7 +444,7 @@ fn memory_is_bounded_by_texts_too() {
     });
     let file = encoder.take(Vec::new()).unwrap();
     assert!(open(&file).metadata().num_row_groups() > 1);
-    assert_eq!(read(&file).len(), 3000);
+    assert_eq!(read(&file).len(), 1500);
 }
 
 #[test]
