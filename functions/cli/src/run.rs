@@ -4,7 +4,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use delivery::DestinationUrl;
 use flow_forwarder::config::{DESTINATIONS, FORMAT};
 use flow_forwarder::event::{self, Request};
 use flow_forwarder::source::{AnySource, DirectorySource, S3Source};
@@ -69,8 +68,7 @@ async fn handle(
     documents: Option<DocumentIndex>,
     event: &Value,
 ) -> Result<(), Stop> {
-    let to_s3 = config.destinations.iter().any(DestinationUrl::is_s3);
-    let aws = if arguments.aws || to_s3 || config.enrichment.is_on_s3() {
+    let aws = if arguments.aws || config.is_on_s3() {
         aws::sdk_config().await
     } else {
         // Looking for a region would ask the network.

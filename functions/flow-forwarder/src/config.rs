@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::DestinationUrl;
+use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::selection::Selection;
 use telemetry::{Layout, ReadOptions};
 
+use crate::deletion::DeletionSettings;
 use crate::enrichment::EnrichmentSettings;
+use crate::loop_guard::LoopGuard;
 use crate::reading::ReadingOptions;
 
 /// Where records go.
@@ -66,6 +68,30 @@ pub const DEADLINE_RESERVE_MS: Variable = Variable {
     default: Some("2000"),
     example: "5000",
     meaning: "Milliseconds before the invocation's deadline at which unfinished objects are handed back",
+};
+
+/// Where what cannot be delivered is kept.
+pub const QUARANTINE: Variable = Variable {
+    name: "CLOUD_EXPORT_QUARANTINE",
+    default: Some(""),
+    example: "s3://quarantine-use1/flows",
+    meaning: "Where rows, batches and objects that can never be delivered are kept aside: `file:///dir` or `s3://bucket/prefix`; without it rows are skipped, and objects go to the dead-letter queue",
+};
+
+/// Whether objects are deleted.
+pub const DELETE_AFTER_READ: Variable = Variable {
+    name: "CLOUD_EXPORT_DELETE_AFTER_READ",
+    default: Some("off"),
+    example: "on",
+    meaning: "`on` deletes an object once every destination confirmed all of it, if it is still the same; see docs/delivery.md",
+};
+
+/// Which objects may be deleted.
+pub const DELETE_PREFIXES: Variable = Variable {
+    name: "CLOUD_EXPORT_DELETE_PREFIXES",
+    default: Some(""),
+    example: "s3://logs-use1/AWSLogs",
+    meaning: "Where objects may be deleted: `s3://bucket/prefix`, several are separated by spaces; needed when deleting is on, and nothing else is ever deleted",
 };
 
 /// The namespace of metrics.
@@ -181,6 +207,9 @@ pub const VARIABLES: &[Variable] = &[
     CONCURRENCY,
     MAX_DECODED_BYTES,
     DEADLINE_RESERVE_MS,
+    QUARANTINE,
+    DELETE_AFTER_READ,
+    DELETE_PREFIXES,
     METRICS_NAMESPACE,
     SPOOL,
     METADATA,
@@ -222,6 +251,12 @@ pub struct Config {
     pub reading: ReadingOptions,
     /// What records are enriched with, and from what.
     pub enrichment: EnrichmentSettings,
+    /// Where what cannot be delivered is kept.
+    pub quarantine: Option<StoreUrl>,
+    /// Which objects are deleted once they are delivered.
+    pub deletion: Option<DeletionSettings>,
+    /// Knows the objects that this configuration writes.
+    pub guard: LoopGuard,
     /// Objects processed at once.
     pub concurrency: usize,
     /// Time kept for answering.
@@ -253,6 +288,16 @@ impl Config {
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;
         let memory_mib = memory_mib(lookup)?;
         let enrichment = EnrichmentSettings::from_lookup(lookup)?;
+        let quarantine = match QUARANTINE.value(lookup)?.trim() {
+            "" => None,
+            url => Some(
+                url.parse()
+                    .map_err(|error: StoreUrlError| QUARANTINE.error(error))?,
+            ),
+        };
+        let metadata = enrichment.metadata.as_ref();
+        let guard = LoopGuard::new(&destinations, quarantine.as_ref(), metadata);
+        let deletion = DeletionSettings::from_lookup(lookup, &destinations, &guard)?;
         let index_bytes = match enrichment.metadata {
             Some(_) => enrichment.index_bytes,
             None => 0,
@@ -273,10 +318,22 @@ impl Config {
             destinations,
             reading: ReadingOptions { read, selection },
             enrichment,
+            quarantine,
+            deletion,
+            guard,
             concurrency,
             deadline_reserve: Duration::from_millis(reserve),
             metrics_namespace: METRICS_NAMESPACE.value(lookup)?.trim().to_owned(),
         })
+    }
+}
+
+impl Config {
+    /// Whether anything is read from S3 or written to it, besides the objects that are forwarded.
+    pub fn is_on_s3(&self) -> bool {
+        self.destinations.iter().any(DestinationUrl::is_s3)
+            || self.enrichment.is_on_s3()
+            || self.quarantine.as_ref().is_some_and(StoreUrl::is_s3)
     }
 }
 
@@ -317,8 +374,9 @@ mod tests {
             ReadOptions::DEFAULT_MAX_DECODED_BYTES
         );
         assert_eq!(plain.metrics_namespace, "CloudExport");
+        let prefixes = (DELETE_PREFIXES.name, DELETE_PREFIXES.example);
         for variable in VARIABLES {
-            config(&[destination, (variable.name, variable.example)]).unwrap();
+            config(&[destination, (variable.name, variable.example), prefixes]).unwrap();
             config(&[destination, (variable.name, "")])
                 .map(drop)
                 .or_else(|e| {
@@ -404,6 +462,57 @@ mod tests {
             error.contains("CLOUD_EXPORT_ENRICH: \"src_nonsense\" is no field"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn deleting_is_refused_where_it_would_lose_or_loop() {
+        let deleting = |values: &[(&str, &str)]| {
+            let on = (DELETE_AFTER_READ.name, "on");
+            config(&[&[on], values].concat()).map(|config| config.deletion)
+        };
+        let prefixes = (DELETE_PREFIXES.name, "s3://logs/AWSLogs s3://more");
+        let deletion = deleting(&[(DESTINATIONS.name, "s3://lake"), prefixes]);
+        let deletion = deletion.unwrap().unwrap();
+        assert!(deletion.covers("logs", "AWSLogs/a") && deletion.covers("more", "a"));
+        assert!(!deletion.covers("logs", "AWSLogs2/a") && !deletion.covers("lake", "a"));
+        for (values, problem) in [
+            (
+                &[(DESTINATIONS.name, "s3://lake")][..],
+                "CLOUD_EXPORT_DELETE_PREFIXES: CLOUD_EXPORT_DELETE_AFTER_READ is on",
+            ),
+            (
+                &[(DESTINATIONS.name, "s3://lake stdout:"), prefixes],
+                "stdout: cannot confirm",
+            ),
+            (
+                &[(DESTINATIONS.name, "s3://logs/AWSLogs/out"), prefixes],
+                "would read and delete its own output",
+            ),
+            (
+                &[
+                    (DESTINATIONS.name, "s3://lake"),
+                    (QUARANTINE.name, "s3://logs"),
+                    prefixes,
+                ],
+                "s3://logs/AWSLogs and s3://logs/, where",
+            ),
+            (
+                &[
+                    (DESTINATIONS.name, "s3://lake"),
+                    (METADATA.name, "s3://more/x"),
+                    prefixes,
+                ],
+                "s3://more/ and s3://more/x, where",
+            ),
+        ] {
+            let error = deleting(values).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+        let error = config(&[
+            (DESTINATIONS.name, "stdout:"),
+            (DELETE_AFTER_READ.name, "yes"),
+        ]);
+        assert!(error.unwrap_err().contains("neither on nor off"));
     }
 
     #[test]

@@ -28,6 +28,37 @@ pub struct ObjectRef {
     pub size: Option<u64>,
 }
 
+impl ObjectRef {
+    /// An object of which nothing but its place is known.
+    pub fn new(bucket: &str, key: &str) -> ObjectRef {
+        ObjectRef {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            other_key: None,
+            version: None,
+            etag: None,
+            region: None,
+            size: None,
+        }
+    }
+
+    /// The object as an element of `backfill.objects`, from which [`unwrap`] makes it again.
+    pub fn to_json(&self) -> Value {
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        let members = [
+            ("bucket", Some(self.bucket.as_str().into())),
+            ("key", Some(self.key.as_str().into())),
+            ("version", text(&self.version)),
+            ("etag", text(&self.etag)),
+            ("region", text(&self.region)),
+            ("size", self.size.map(Value::from)),
+        ];
+        let members = members.into_iter();
+        let members = members.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(members.collect())
+    }
+}
+
 /// What part of an event asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -238,8 +269,8 @@ fn object_created(event: &Value) -> Request {
     })
 }
 
-/// Our own request for objects by name: `{"backfill": {"objects": [{"bucket", "key", "version"?}]}}`,
-/// keys as they are.
+/// Our own request for objects by name: `{"backfill": {"objects": [{"bucket", "key"}]}}`, keys as they are; `version`,
+/// `etag`, `region` and `size` may be told as well.
 fn backfill(objects: &Value, requests: &mut Vec<Request>) {
     let Some(objects) = objects.as_array() else {
         requests.push(Request::Malformed(
@@ -254,7 +285,7 @@ fn backfill(objects: &Value, requests: &mut Vec<Request>) {
                 key: key.to_owned(),
                 other_key: None,
                 version: text(object, "version").map(str::to_owned),
-                etag: None,
+                etag: text(object, "etag").map(str::to_owned),
                 region: text(object, "region").map(str::to_owned),
                 size: size(object),
             }),

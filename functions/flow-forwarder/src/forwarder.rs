@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
-use delivery::{AnyDestination, Lane, lane};
+use delivery::{AnyDestination, Lane, Store, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::group::{Asked, groups};
 use crate::index::Index;
 use crate::pipeline::Pipeline;
+use crate::quarantine::Quarantine;
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
 use invocation::Budget;
@@ -38,6 +39,7 @@ pub struct Forwarder {
     source: AnySource,
     index: Option<Arc<Index>>,
     lanes: Vec<Lane>,
+    quarantine: Option<Quarantine>,
 }
 
 impl Forwarder {
@@ -54,7 +56,10 @@ impl Forwarder {
         let lanes = lane::lanes(&config.destinations, |url| {
             AnyDestination::open(url, client)
         });
+        let quarantine = config.quarantine.as_ref();
+        let quarantine = quarantine.map(|url| Quarantine::new(Store::open(url, client)));
         Forwarder {
+            quarantine,
             config,
             source,
             index,
@@ -81,8 +86,16 @@ impl Forwarder {
         budget: &Budget,
         mut observe: impl FnMut(&ObjectReport),
     ) -> Handled {
-        let Invocation { trigger, messages } = event::unwrap(event);
-        let mut report = InvocationReport::default();
+        let Invocation {
+            trigger,
+            mut messages,
+        } = event::unwrap(event);
+        let mut report = InvocationReport {
+            quarantines: self.quarantine.is_some(),
+            deletes: self.config.deletion.is_some(),
+            ..InvocationReport::default()
+        };
+        self.leave_out_own(&mut messages);
         note_requests(&messages, &mut report);
         let mut asked: Vec<Asked<'_>> = Vec::new();
         for message in &messages {
@@ -107,6 +120,8 @@ impl Forwarder {
             index: self.index.as_ref(),
             lanes: &self.lanes,
             reading: &self.config.reading,
+            quarantine: self.quarantine.as_ref(),
+            deletion: self.config.deletion.as_ref(),
             budget,
         };
         let objects_asked = asked.len();
@@ -153,6 +168,33 @@ impl Forwarder {
             answer,
             report,
             objects: reports,
+        }
+    }
+
+    /// Ignores the objects that this configuration writes: forwarding them would announce more of them, for ever.
+    fn leave_out_own(&self, messages: &mut [Message]) {
+        let requests = messages.iter_mut().flat_map(|m| &mut m.requests);
+        for request in requests {
+            let Request::Object(ObjectRef {
+                bucket,
+                key,
+                other_key,
+                ..
+            }) = &*request
+            else {
+                continue;
+            };
+            let mut keys = std::iter::once(key).chain(other_key);
+            let Some(place) = keys.find_map(|key| self.config.guard.own(bucket, key)) else {
+                continue;
+            };
+            tracing::warn!(
+                bucket,
+                key,
+                place = %place,
+                "this object is output of this program, and was announced to it; leave its prefix out of the bucket's notification"
+            );
+            *request = Request::Ignored(format!("output of this program below {place}"));
         }
     }
 }

@@ -11,13 +11,17 @@
 
 pub mod answer;
 pub mod config;
+pub mod deletion;
 pub mod enrichment;
 pub mod event;
 pub mod failure;
 pub mod forwarder;
 mod group;
 pub mod index;
+pub mod loop_guard;
 pub mod pipeline;
+pub mod prefix;
+pub mod quarantine;
 pub mod reading;
 pub mod report;
 pub mod sides;

@@ -14,17 +14,19 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use delivery::{Batch, Lane, Origin, OutletCounts};
 use futures_util::future::join_all;
-use telemetry::Counts;
 use telemetry::log::LogFormat;
 use telemetry::selection::SelectionCounts;
+use telemetry::{Counts, FailureClass};
 use tokio::sync::mpsc;
 
+use crate::deletion::{Deletion, DeletionSettings};
 use crate::event::ObjectRef;
 use crate::failure::Failure;
 use crate::index::{self, Index};
-use crate::reading::{Extent, Input, LaneInput, Reading, ReadingOptions, read_into};
+use crate::quarantine::{KeptRows, Quarantine, RefusedBatches};
+use crate::reading::{Extent, Input, LaneInput, Reading, ReadingOptions, RowOptions, read_into};
 use crate::sides::SideCounts;
-use crate::source::{Body, ObjectSource, OpenObject};
+use crate::source::{Body, ObjectSource, OpenObject, ReadObject, Removal};
 use invocation::Budget;
 
 /// Chunks of the download that wait to be decoded. Chunks are 16 KiB or so.
@@ -44,6 +46,10 @@ pub struct Pipeline<'p, S> {
     pub lanes: &'p [Lane],
     /// How objects are read, and which of their records are delivered.
     pub reading: &'p ReadingOptions,
+    /// Where what cannot be delivered is kept.
+    pub quarantine: Option<&'p Quarantine>,
+    /// Which objects are deleted once they are delivered.
+    pub deletion: Option<&'p DeletionSettings>,
     /// The time there is.
     pub budget: &'p Budget,
 }
@@ -65,6 +71,18 @@ pub struct ObjectOutcome {
     pub outlets: Vec<OutletCounts>,
     /// Why the object is not done; `None` when it is.
     pub failure: Option<Failure>,
+    /// What it was opened as; `None` when it was not.
+    pub read: Option<ReadObject>,
+    /// Its rows that could not be read, until they are kept.
+    pub rows: Option<KeptRows>,
+    /// How many of its rows are in quarantine.
+    pub rows_kept: u64,
+    /// Why the object as a whole is in quarantine; it is done then.
+    pub quarantined: Option<Failure>,
+    /// Whether all of it that could be read arrived, with nothing kept aside or refused.
+    pub is_whole: bool,
+    /// What became of deleting it; `None` when it was not to be deleted.
+    pub deletion: Option<Deletion>,
 }
 
 impl ObjectOutcome {
@@ -75,15 +93,17 @@ impl ObjectOutcome {
         }
     }
 
-    fn new(reading: Reading, failure: Option<Failure>) -> ObjectOutcome {
+    fn new(reading: Reading, failure: Option<Failure>, is_whole: bool) -> ObjectOutcome {
         ObjectOutcome {
+            is_whole: is_whole && reading.counts.malformed() == 0,
             counts: reading.counts,
             format: reading.format,
             shortfalls: reading.shortfalls,
             sides: reading.sides,
             selection: reading.selection,
-            outlets: Vec::new(),
+            rows: reading.rows,
             failure,
+            ..ObjectOutcome::default()
         }
     }
 }
@@ -92,14 +112,14 @@ impl ObjectOutcome {
 struct Held {
     /// Its place among the objects of the group.
     place: usize,
-    origin: Origin,
+    read: ReadObject,
     bytes: Bytes,
 }
 
 impl Held {
     fn input(&self) -> Input {
         Input {
-            origin: self.origin.clone(),
+            origin: self.read.origin(),
             size: Some(self.bytes.len() as u64),
             reader: Box::new(Cursor::new(self.bytes.clone())),
         }
@@ -114,18 +134,60 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 Ok(opened) => opened,
                 Err(failure) => return ObjectOutcome::failed(failure),
             };
-            let origin = Origin {
-                bucket: object.bucket.clone(),
-                key: opened.key.clone(),
-                revision: opened.revision.clone(),
-            };
-            self.forward_opened(origin, opened, again).await
+            let read = ReadObject::new(object, &opened);
+            let outcome = self.forward_opened(read.origin(), opened, again).await;
+            ObjectOutcome {
+                read: Some(read),
+                ..outcome
+            }
         };
         if self.budget.is_spent() {
             return ObjectOutcome::failed(Failure::deadline());
         }
         let forwarded = self.budget.run(forwarding).await;
-        forwarded.unwrap_or_else(|| ObjectOutcome::failed(Failure::deadline()))
+        let outcome = forwarded.unwrap_or_else(|| ObjectOutcome::failed(Failure::deadline()));
+        self.settle(object, outcome).await
+    }
+
+    /// What comes after delivery: what cannot be delivered is kept aside, then what was is deleted. Only then is the
+    /// object done.
+    async fn settle(&self, object: &ObjectRef, mut outcome: ObjectOutcome) -> ObjectOutcome {
+        let deletion = self.deletion.filter(|settings| {
+            let key = outcome.read.as_ref().map_or(&object.key, |read| &read.key);
+            settings.covers(&object.bucket, key)
+        });
+        let gone = |failure: &Failure| {
+            matches!(&*failure.code, "Source.NoSuchKey" | "Source.NoSuchVersion")
+        };
+        if deletion.is_some() && outcome.failure.as_ref().is_some_and(gone) {
+            outcome.failure = None;
+            outcome.deletion = Some(Deletion::DeletedBefore);
+            return outcome;
+        }
+        if let Some(quarantine) = self.quarantine {
+            let keeping = keep_aside(quarantine, object, &mut outcome);
+            if self.budget.run(keeping).await.is_none() {
+                outcome.failure = Some(Failure::deadline());
+            }
+        }
+        let delivered = outcome.failure.is_none() && outcome.quarantined.is_none();
+        if let (Some(_), true, Some(read)) = (deletion, delivered, &outcome.read) {
+            outcome.deletion = Some(match outcome.is_whole {
+                true => self.delete(read).await,
+                false => Deletion::Incomplete,
+            });
+        }
+        outcome
+    }
+
+    /// Deletes an object that is delivered, which it stays if it cannot be deleted.
+    async fn delete(&self, read: &ReadObject) -> Deletion {
+        match self.budget.run(self.source.delete(read)).await {
+            Some(Ok(Removal::Done)) => Deletion::Deleted,
+            Some(Ok(Removal::Replaced)) => Deletion::Replaced,
+            Some(Err(failure)) => Deletion::Failed(failure),
+            None => Deletion::Failed(Failure::deadline()),
+        }
     }
 
     async fn forward_opened(
@@ -175,10 +237,12 @@ impl<S: ObjectSource> Pipeline<'_, S> {
             return objects.iter().map(failed).collect();
         }
         let done = self.budget.run(self.combine(objects)).await;
-        done.unwrap_or_else(|| {
+        let outcomes = done.unwrap_or_else(|| {
             let failed = |_| ObjectOutcome::failed(Failure::deadline());
             objects.iter().map(failed).collect()
-        })
+        });
+        let settling = objects.iter().zip(outcomes);
+        join_all(settling.map(|(object, outcome)| self.settle(object, outcome))).await
     }
 
     async fn combine(&self, objects: &[&ObjectRef]) -> Vec<ObjectOutcome> {
@@ -187,11 +251,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
         let mut held = Vec::new();
         for ((place, fetched), outcome) in fetched.into_iter().enumerate().zip(&mut outcomes) {
             match fetched {
-                Ok((origin, bytes)) => held.push(Held {
-                    place,
-                    origin,
-                    bytes,
-                }),
+                Ok((read, bytes)) => held.push(Held { place, read, bytes }),
                 Err(failure) => *outcome = Some(ObjectOutcome::failed(failure)),
             }
         }
@@ -212,9 +272,12 @@ impl<S: ObjectSource> Pipeline<'_, S> {
         for group in groups.filter(|group| !group.is_empty()) {
             let inputs = group.iter().map(Held::input).collect();
             let done = self.deliver(inputs, false).await;
-            for (held, done) in group.iter().zip(done) {
+            for (held, done) in group.into_iter().zip(done) {
                 if let Some(outcome) = outcomes.get_mut(held.place) {
-                    *outcome = Some(done);
+                    *outcome = Some(ObjectOutcome {
+                        read: Some(held.read),
+                        ..done
+                    });
                 }
             }
         }
@@ -223,19 +286,15 @@ impl<S: ObjectSource> Pipeline<'_, S> {
     }
 
     /// The whole of a small object.
-    async fn fetch(&self, object: &ObjectRef) -> Result<(Origin, Bytes), Failure> {
+    async fn fetch(&self, object: &ObjectRef) -> Result<(ReadObject, Bytes), Failure> {
         let opened = self.source.open(object).await?;
-        let origin = Origin {
-            bucket: object.bucket.clone(),
-            key: opened.key,
-            revision: opened.revision,
-        };
+        let read = ReadObject::new(object, &opened);
         let unread = |error: String| Failure {
-            class: telemetry::FailureClass::Retry,
+            class: FailureClass::Retry,
             code: "Source.Incomplete".to_owned(),
             message: format!(
                 "{}/{} stopped in the middle: {error}",
-                origin.bucket, origin.key
+                read.bucket, read.key
             ),
         };
         let bytes = match opened.body {
@@ -246,8 +305,8 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 .into_bytes(),
             Body::Blocking(mut reader) => {
                 let mut bytes = Vec::new();
-                let read = reader.read_to_end(&mut bytes);
-                read.map_err(|error| unread(error.to_string()))?;
+                let filled = reader.read_to_end(&mut bytes);
+                filled.map_err(|error| unread(error.to_string()))?;
                 Bytes::from(bytes)
             }
         };
@@ -256,7 +315,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 "{} of its {size} bytes arrived",
                 bytes.len()
             ))),
-            _ => Ok((origin, bytes)),
+            _ => Ok((read, bytes)),
         }
     }
 
@@ -269,6 +328,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
             }
             _ => None,
         };
+        let refusals = RefusedBatches(self.quarantine);
         let mut draining = Vec::new();
         let mut lanes = Vec::new();
         for lane in self.lanes {
@@ -279,7 +339,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 let return_sender = return_sender.clone();
                 // The reader may have ended before the last batches come back.
                 let returned = move |batch| drop(return_sender.send(batch));
-                draining.push(outlet.drain(queue, returned));
+                draining.push(outlet.drain(queue, returned, &refusals));
                 queues.push(sender);
             }
             lanes.push(LaneInput {
@@ -289,20 +349,18 @@ impl<S: ObjectSource> Pipeline<'_, S> {
             });
         }
         let options = self.reading.clone();
+        let rows = RowOptions {
+            may_be_combined: again,
+            keeps_malformed: self.quarantine.is_some(),
+        };
         let thread = tokio::task::spawn_blocking(move || {
             let mut readings = Vec::new();
-            let read = read_into(
-                inputs,
-                lanes,
-                lease.as_mut(),
-                &options,
-                again,
-                &mut readings,
-            );
+            let read = read_into(inputs, lanes, lease.as_mut(), &options, rows, &mut readings);
             (readings, lease, read)
         });
         let (drained, read) = tokio::join!(join_all(draining), thread);
         let (outlets, delivered): (Vec<OutletCounts>, Vec<_>) = drained.into_iter().unzip();
+        let all_kept = outlets.iter().all(|o| o.quarantined + o.rejected == 0);
         let undelivered = delivered.into_iter().find_map(Result::err);
         let (mut readings, failure) = match read {
             Ok((readings, lease, read)) => {
@@ -316,12 +374,38 @@ impl<S: ObjectSource> Pipeline<'_, S> {
         readings.resize_with(count, Reading::default);
         let outcomes = readings.into_iter();
         let mut outcomes: Vec<ObjectOutcome> = outcomes
-            .map(|reading| ObjectOutcome::new(reading, failure.clone()))
+            .map(|reading| ObjectOutcome::new(reading, failure.clone(), all_kept))
             .collect();
         if let Some(first) = outcomes.first_mut() {
             first.outlets = outlets;
         }
         outcomes
+    }
+}
+
+/// Keeps what cannot be delivered of an object, or all of it. What is kept counts as done, what cannot be kept does
+/// not.
+async fn keep_aside(quarantine: &Quarantine, object: &ObjectRef, outcome: &mut ObjectOutcome) {
+    let rows = outcome.rows.take();
+    match (&outcome.failure, rows, &outcome.read) {
+        (None, Some(rows), Some(read)) if !rows.rows.is_empty() || rows.left_out > 0 => {
+            let count = rows.rows.len() as u64;
+            let format = outcome.format.map_or("unknown", LogFormat::label);
+            let origin = read.origin();
+            let kept = quarantine.keep_rows(&origin, format, &outcome.counts, rows);
+            match kept.await {
+                Ok(()) => outcome.rows_kept = count,
+                Err(failure) => outcome.failure = Some(failure),
+            }
+        }
+        (Some(failure), _, read) if failure.class == FailureClass::Poison => {
+            let revision = read.as_ref().map_or("", |read| &read.revision);
+            match quarantine.keep_object(object, revision, failure).await {
+                Ok(()) => outcome.quarantined = outcome.failure.take(),
+                Err(failure) => outcome.failure = Some(failure),
+            }
+        }
+        _ => {}
     }
 }
 

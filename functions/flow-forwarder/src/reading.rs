@@ -10,6 +10,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use delivery::{Batch, Batcher, Origin, Packing, batch};
+use telemetry::counts::RowError;
 use telemetry::enrichment::Enrichment;
 use telemetry::log::LogFormat;
 use telemetry::selection::{Decision, Selection, SelectionCounts, Selector};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::index::{self, Lease};
+use crate::quarantine::{KeptRow, KeptRows};
 use crate::sides::{SideCounter, SideCounts};
 
 /// An object that is opened, to be read once.
@@ -43,6 +45,17 @@ pub struct Reading {
     pub sides: Option<SideCounts>,
     /// Which of its records were kept; `None` when all are.
     pub selection: Option<SelectionCounts>,
+    /// Its rows that could not be read; `None` when they are not kept.
+    pub rows: Option<KeptRows>,
+}
+
+/// What is done with the rows of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowOptions {
+    /// Whether an attempt before may have delivered them within batches of several objects.
+    pub may_be_combined: bool,
+    /// Whether those that cannot be read are kept.
+    pub keeps_malformed: bool,
 }
 
 /// How objects are read, and which of their records are delivered.
@@ -114,7 +127,7 @@ pub fn read_into(
     lanes: Vec<LaneInput>,
     mut lease: Option<&mut Lease>,
     options: &ReadingOptions,
-    may_be_combined: bool,
+    rows: RowOptions,
     readings: &mut Vec<Reading>,
 ) -> Result<(), Failure> {
     let origins: Arc<[Origin]> = inputs.iter().map(|input| input.origin.clone()).collect();
@@ -122,7 +135,7 @@ pub fn read_into(
         .into_iter()
         .map(|lane| Filling {
             batcher: Batcher::new(Arc::clone(&origins), Arc::clone(&lane.packing))
-                .after_a_failure(may_be_combined),
+                .after_a_failure(rows.may_be_combined),
             lane,
         })
         .collect();
@@ -136,7 +149,10 @@ pub fn read_into(
         if let Some(lease) = &mut lease {
             lease.begin(index::origin(&input.origin.key));
         }
-        let mut reading = Reading::default();
+        let mut reading = Reading {
+            rows: rows.keeps_malformed.then(KeptRows::default),
+            ..Reading::default()
+        };
         let selector = options.selection.selector();
         let lease = lease.as_deref_mut();
         let read = reading.run(input, lease, selector, &mut filling, &options.read);
@@ -244,7 +260,7 @@ impl Reading {
     ) -> Result<(), Failure> {
         let mut sides = lease.is_some().then(SideCounter::default);
         let enriching = lease.zip(sides.as_mut());
-        let result = push_rows(log, enriching, selector.as_mut(), lanes);
+        let result = push_rows(log, enriching, selector.as_mut(), lanes, &mut self.rows);
         self.sides = sides.map(|sides| sides.counts().clone());
         self.selection = selector.map(Selector::finish);
         result
@@ -256,9 +272,17 @@ fn push_rows(
     mut enriching: Option<(&mut Lease, &mut SideCounter)>,
     mut selector: Option<&mut Selector>,
     lanes: &mut [Filling],
+    rows: &mut Option<KeptRows>,
 ) -> Result<(), Failure> {
     while let Some(row) = log.next_row()? {
-        let Row::Record(record) = row else { continue };
+        let record = match row {
+            Row::Record(record) => record,
+            Row::Malformed { error, text } => {
+                let row = copy(rows, error, text);
+                keep(rows, row, log);
+                continue;
+            }
+        };
         let mut enrichment = match &mut enriching {
             None => None,
             Some((lease, sides)) => {
@@ -280,6 +304,20 @@ fn push_rows(
         push(lanes, &record, enrichment.as_ref())?;
     }
     Ok(())
+}
+
+/// Copies a row that cannot be read, where such rows are kept.
+#[cold]
+fn copy(rows: &mut Option<KeptRows>, error: &RowError, text: &[u8]) -> Option<KeptRow> {
+    rows.as_mut()?.copy(error, text)
+}
+
+/// Keeps it, with the layout of the log at its place.
+#[cold]
+fn keep(rows: &mut Option<KeptRows>, row: Option<KeptRow>, log: &LogReader<'_>) {
+    if let (Some(rows), Some(row)) = (rows, row) {
+        rows.push(row, log.layout());
+    }
 }
 
 #[inline]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use telemetry::selection::SelectionCounts;
 use telemetry::{Counts, FailureClass, ObjectKey, RowErrorKind};
 
+use crate::deletion::Deletion;
 use crate::event::ObjectRef;
 use crate::pipeline::ObjectOutcome;
 use crate::sides::SideCounts;
@@ -34,6 +35,10 @@ impl ObjectReport {
             selection,
             outlets,
             failure,
+            rows_kept,
+            quarantined,
+            deletion,
+            ..
         } = &self.outcome;
         let delivered = total(outlets);
         let skipped: Map<String, Value> = counts
@@ -92,6 +97,9 @@ impl ObjectReport {
                     batches = delivered.batches,
                     retries = delivered.retries,
                     rejected = delivered.rejected,
+                    rows_quarantined = rows_kept,
+                    batches_quarantined = delivered.quarantined,
+                    deletion = deletion.as_ref().map(Deletion::label),
                     newest_epoch_s = counts.newest,
                     duration_ms = self.duration.as_millis() as u64,
                     $($field = $value,)*
@@ -99,7 +107,31 @@ impl ObjectReport {
                 )
             };
         }
+        if let Some(Deletion::Failed(failure)) = deletion {
+            tracing::warn!(
+                bucket = self.object.bucket,
+                key = self.object.key,
+                error_type = failure.error_type(),
+                error = failure.message,
+                "object is delivered but could not be deleted; it stays"
+            );
+        }
+        if let Some(reason) = quarantined {
+            line!(
+                error,
+                "object cannot be read and is in quarantine",
+                error_type = reason.error_type(),
+                error = reason.message
+            );
+            return;
+        }
         match failure {
+            None if *deletion == Some(Deletion::DeletedBefore) => {
+                line!(info, "object was delivered and deleted before")
+            }
+            None if *rows_kept > 0 => {
+                line!(warn, "object forwarded, malformed rows are in quarantine")
+            }
             None if counts.malformed() > 0 => {
                 line!(warn, "object forwarded, malformed rows were skipped")
             }
@@ -149,6 +181,18 @@ pub struct InvocationReport {
     pub index_bytes: Option<u64>,
     /// What destinations took, all together.
     pub delivered: OutletCounts,
+    /// Whether there is a quarantine.
+    pub quarantines: bool,
+    /// Rows in quarantine.
+    pub rows_quarantined: u64,
+    /// Objects in quarantine.
+    pub objects_quarantined: u64,
+    /// Whether objects are deleted.
+    pub deletes: bool,
+    /// Objects that were deleted.
+    pub deleted: u64,
+    /// Objects that should have been deleted and stay: they could not be, or not all of them arrived.
+    pub not_deleted: u64,
 }
 
 fn total(outlets: &[OutletCounts]) -> OutletCounts {
@@ -176,6 +220,11 @@ const METRICS: &[(&str, &str)] = &[
     ("BatchesDelivered", "Count"),
     ("DeliveryRetries", "Count"),
     ("RecordsRejected", "Count"),
+    ("RowsQuarantined", "Count"),
+    ("BatchesQuarantined", "Count"),
+    ("ObjectsQuarantined", "Count"),
+    ("ObjectsDeleted", "Count"),
+    ("ObjectsNotDeleted", "Count"),
     ("SidesHit", "Count"),
     ("SidesStale", "Count"),
     ("SidesMissed", "Count"),
@@ -190,8 +239,16 @@ impl InvocationReport {
     /// Adds one object.
     pub fn add(&mut self, outcome: &ObjectOutcome) {
         match &outcome.failure {
+            None if outcome.quarantined.is_some() => {}
             None => self.objects += 1,
             Some(failure) => self.failed[failure.class as usize] += 1,
+        }
+        self.rows_quarantined += outcome.rows_kept;
+        self.objects_quarantined += u64::from(outcome.quarantined.is_some());
+        match outcome.deletion {
+            Some(Deletion::Deleted) => self.deleted += 1,
+            Some(Deletion::Incomplete | Deletion::Failed(_)) => self.not_deleted += 1,
+            Some(Deletion::DeletedBefore | Deletion::Replaced) | None => {}
         }
         self.counts.add(&outcome.counts);
         if let Some(sides) = &outcome.sides {
@@ -211,7 +268,8 @@ impl InvocationReport {
     /// The invocation's record in CloudWatch's embedded metric format, one line of JSON.
     ///
     /// `now_ms` is Unix time in milliseconds. `Lag` is how far the newest record lies behind it,
-    /// and left out when there was none. What enrichment found is left out where nothing is enriched.
+    /// and left out when there was none. What enrichment, the quarantine and deleting did is left out where there is
+    /// none of them.
     pub fn metrics(
         &self,
         namespace: &str,
@@ -248,6 +306,11 @@ impl InvocationReport {
             Some(self.delivered.batches),
             Some(self.delivered.retries),
             Some(self.delivered.rejected),
+            self.quarantines.then_some(self.rows_quarantined),
+            self.quarantines.then_some(self.delivered.quarantined),
+            self.quarantines.then_some(self.objects_quarantined),
+            self.deletes.then_some(self.deleted),
+            self.deletes.then_some(self.not_deleted),
             self.sides.as_ref().map(SideCounts::hits),
             self.sides.as_ref().map(SideCounts::stale),
             self.sides.as_ref().map(SideCounts::misses),

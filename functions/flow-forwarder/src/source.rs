@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
+use delivery::Origin;
 use delivery::directory::object_path;
 use delivery::s3::S3Call;
 use telemetry::FailureClass;
@@ -23,6 +25,61 @@ pub trait ObjectSource {
     /// # Errors
     /// A failure says whether the object is missing, may not be read, or could not be reached.
     fn open(&self, object: &ObjectRef) -> impl Future<Output = Result<OpenObject, Failure>> + Send;
+
+    /// Deletes an object if it is still the one that was read.
+    ///
+    /// # Errors
+    /// It could not be deleted, or may not be.
+    fn delete(&self, read: &ReadObject) -> impl Future<Output = Result<Removal, Failure>> + Send;
+}
+
+/// An object as it was opened: enough to tell it from what has its key later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadObject {
+    /// Bucket.
+    pub bucket: String,
+    /// The key under which it was found.
+    pub key: String,
+    /// The bucket's region, as far as the event told it.
+    pub region: Option<String>,
+    /// Version id, in buckets with versioning.
+    pub version: Option<String>,
+    /// ETag.
+    pub etag: Option<String>,
+    /// What tells its content from another: version id or ETag, or what the file system knows.
+    pub revision: String,
+}
+
+impl ReadObject {
+    /// What an object was opened as.
+    pub fn new(object: &ObjectRef, opened: &OpenObject) -> ReadObject {
+        ReadObject {
+            bucket: object.bucket.clone(),
+            key: opened.key.clone(),
+            region: object.region.clone(),
+            version: opened.version.clone(),
+            etag: opened.etag.clone(),
+            revision: opened.revision.clone(),
+        }
+    }
+
+    /// The object as the origin of batches.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            revision: self.revision.clone(),
+        }
+    }
+}
+
+/// What became of an object that was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Done,
+    /// Another one has its key by now, and stays.
+    Replaced,
 }
 
 /// An object that is being read.
@@ -32,6 +89,10 @@ pub struct OpenObject {
     pub key: String,
     /// Version id or ETag of what is being read.
     pub revision: String,
+    /// Its version id, in buckets with versioning.
+    pub version: Option<String>,
+    /// Its ETag.
+    pub etag: Option<String>,
     /// Size in bytes, as it is stored.
     pub size: Option<u64>,
     /// The content.
@@ -69,6 +130,13 @@ impl ObjectSource for AnySource {
         match self {
             AnySource::S3(source) => source.open(object).await,
             AnySource::Directory(source) => source.open(object).await,
+        }
+    }
+
+    async fn delete(&self, read: &ReadObject) -> Result<Removal, Failure> {
+        match self {
+            AnySource::S3(source) => source.delete(read).await,
+            AnySource::Directory(source) => source.delete(read).await,
         }
     }
 }
@@ -133,13 +201,15 @@ impl S3Source {
             .send()
             .await
             .map_err(|error| Failure::from(call.failure(&error)))?;
-        let revision = answer
-            .version_id
-            .or(answer.e_tag)
-            .or_else(|| object.etag.clone());
+        // Where versioning is suspended, every object has the version `null`, which tells none from another.
+        let version = answer.version_id.filter(|version| version != "null");
+        let revision = version.clone().or_else(|| answer.e_tag.clone());
+        let revision = revision.or_else(|| object.etag.clone());
         Ok(OpenObject {
             key: key.to_owned(),
             revision: revision.unwrap_or_default(),
+            version,
+            etag: answer.e_tag,
             size: answer
                 .content_length
                 .and_then(|length| u64::try_from(length).ok()),
@@ -159,6 +229,56 @@ impl ObjectSource for S3Source {
             _ => first,
         }
     }
+
+    /// Deletes the very version that was read, in a bucket with versioning; else the object if its ETag is still the
+    /// one that was read, which S3 checks as it deletes ("Conditional deletes", *S3 User Guide*).
+    ///
+    /// Other servers that speak S3's protocol may not know the condition and delete without it. They are asked for
+    /// the ETag first; what is written between the two calls is then deleted unread.
+    async fn delete(&self, read: &ReadObject) -> Result<Removal, Failure> {
+        let ReadObject { bucket, key, .. } = read;
+        let client = self.client(read.region.as_deref());
+        let call = S3Call {
+            action: match read.version {
+                Some(_) => "s3:DeleteObjectVersion",
+                None => "s3:DeleteObject",
+            },
+            kms_action: "kms:Decrypt",
+            bucket,
+            key,
+        };
+        let delete = client.delete_object().bucket(bucket).key(key);
+        let delete = match (&read.version, &read.etag) {
+            (Some(version), _) => delete.version_id(version),
+            (None, Some(etag)) => {
+                if self.config.endpoint_url().is_some() {
+                    let head = client.head_object().bucket(bucket).key(key).send().await;
+                    match head {
+                        Ok(now) if now.e_tag() == Some(etag) => {}
+                        Ok(_) => return Ok(Removal::Replaced),
+                        Err(error) if status(&error) == Some(404) => return Ok(Removal::Done),
+                        Err(error) => return Err(call.failure(&error).into()),
+                    }
+                }
+                delete.if_match(etag)
+            }
+            // Nothing says that it is still the same.
+            (None, None) => return Ok(Removal::Replaced),
+        };
+        match delete.send().await {
+            Ok(_) => Ok(Removal::Done),
+            Err(error) => match status(&error) {
+                Some(404) => Ok(Removal::Done),
+                Some(409 | 412) => Ok(Removal::Replaced),
+                _ => Err(call.failure(&error).into()),
+            },
+        }
+    }
+}
+
+/// The HTTP status of a call that failed; `None` when nothing was answered.
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    Some(error.raw_response()?.status().as_u16())
 }
 
 /// Reads from a directory: `<root>/<bucket>/<key>`.
@@ -192,6 +312,8 @@ impl DirectorySource {
             key: key.to_owned(),
             // Files have no ETag; the size tells most changes and is the same on every machine.
             revision: format!("{} bytes", metadata.len()),
+            version: None,
+            etag: None,
             size: Some(metadata.len()),
             body: Body::Blocking(Box::new(file)),
         })
@@ -240,6 +362,25 @@ impl ObjectSource for DirectorySource {
                     self.root.display()
                 ),
             }
+        })
+    }
+
+    async fn delete(&self, read: &ReadObject) -> Result<Removal, Failure> {
+        let path = object_path(&self.root, &read.bucket, &read.key);
+        match self.open_file(&read.bucket, &read.key) {
+            Ok(now) if now.revision == read.revision => {}
+            Ok(_) => return Ok(Removal::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Done),
+            Err(_) => {}
+        }
+        let removed = std::fs::remove_file(&path);
+        removed.map(|()| Removal::Done).map_err(|error| Failure {
+            class: FailureClass::Config,
+            code: "Source.Delete".to_owned(),
+            message: format!(
+                "{} could not be deleted: {error}; its directory must be writable",
+                path.display()
+            ),
         })
     }
 }

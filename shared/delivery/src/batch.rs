@@ -13,6 +13,7 @@ use telemetry::Record;
 use telemetry::enrichment::Enrichment;
 
 use crate::compression::Compressor;
+use crate::directory::relative_path;
 use crate::encoding::{Compression, Encoder, Encoding, EncodingError};
 use crate::partition::Partitioning;
 
@@ -32,7 +33,15 @@ impl Origin {
     pub fn tag(&self) -> String {
         let mut hash = Sha256::new();
         self.add_to(&mut hash);
-        hexadecimal(hash, 8)
+        hexadecimal(hash, TAG_DIGITS / 2)
+    }
+
+    /// A name for this content as an object, below whatever prefix: bucket, key, and what tells this content from
+    /// another. At most 900 bytes; the same in a directory and in a bucket, and nothing of it leads out of either.
+    pub fn object_name(&self) -> String {
+        let path = cut(relative_path(&format!("{}/{}", self.bucket, self.key)));
+        // A name that begins with the dot would be that of a file that is being written.
+        format!("{}.{}", path.trim_end_matches('/'), self.tag())
     }
 
     fn add_to(&self, hash: &mut Sha256) {
@@ -44,7 +53,7 @@ impl Origin {
     }
 }
 
-fn hexadecimal(hash: Sha256, bytes: usize) -> String {
+pub(crate) fn hexadecimal(hash: Sha256, bytes: usize) -> String {
     let digest = hash.finalize();
     digest
         .iter()
@@ -104,6 +113,19 @@ pub struct Batch {
 /// The longest key of an input that stands in a name as it is, in bytes.
 const KEPT: usize = 800;
 
+/// Leaves of a path what may stand in a name.
+fn cut(mut path: String) -> String {
+    if path.len() > KEPT {
+        let end = (0..=KEPT).rev().find(|at| path.is_char_boundary(*at));
+        path.truncate(end.unwrap_or(0));
+    }
+    path
+}
+
+/// Digits of the tag of an origin, and of a sequence, in names of batches.
+const TAG_DIGITS: usize = 16;
+const SEQUENCE_DIGITS: usize = 5;
+
 impl Batch {
     /// The batch's identity: the same for the same content of the same objects at the same
     /// packing, whenever and wherever it is made. 32 hexadecimal digits.
@@ -135,15 +157,28 @@ impl Batch {
             ),
             _ => (&*self.partition, COMBINED),
         };
-        let mut path = match place {
+        let path = cut(match place {
             "" => name.to_owned(),
             place => format!("{place}/{name}"),
+        });
+        format!("{path}.{tags}-{sequence:0SEQUENCE_DIGITS$}.{extension}")
+    }
+
+    /// Whether a key ends as [`Batch::object_name`] does, so that it may be one of our own objects: the tags of its
+    /// origins, a sequence, and the extension of an encoding.
+    pub fn is_object_name(key: &str) -> bool {
+        let hexadecimal = |text: &str, digits: usize| {
+            text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())
         };
-        if path.len() > KEPT {
-            let cut = (0..=KEPT).rev().find(|at| path.is_char_boundary(*at));
-            path.truncate(cut.unwrap_or(0));
-        }
-        format!("{path}.{tags}-{sequence:05}.{extension}")
+        let named = |extension: &str| {
+            let name = key.strip_suffix(extension)?.strip_suffix('.')?;
+            let (_, identity) = name.rsplit_once('.')?;
+            let (tags, sequence) = identity.rsplit_once('-')?;
+            let is_sequence = sequence.len() >= SEQUENCE_DIGITS
+                && sequence.bytes().all(|digit| digit.is_ascii_digit());
+            Some(is_sequence && tags.split('-').all(|tag| hexadecimal(tag, TAG_DIGITS)))
+        };
+        Encoding::all().any(|encoding| named(encoding.extension()) == Some(true))
     }
 }
 

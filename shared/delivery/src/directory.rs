@@ -19,6 +19,12 @@ pub fn object_path(root: &Path, bucket: &str, key: &str) -> PathBuf {
     path
 }
 
+/// The same for a name whose parts are separated by slashes, as a path relative to whatever root.
+pub fn relative_path(name: &str) -> String {
+    let parts: Vec<String> = name.split('/').map(path_part).collect();
+    parts.join("/")
+}
+
 fn path_part(part: &str) -> String {
     match part {
         "" => "%".to_owned(),

@@ -92,6 +92,18 @@ impl Encoding {
         compression: Compression::None,
     };
 
+    /// Every encoding.
+    pub fn all() -> impl Iterator<Item = Encoding> {
+        Format::ALL.into_iter().flat_map(|format| {
+            Compression::ALL
+                .into_iter()
+                .map(move |compression| Encoding {
+                    format,
+                    compression,
+                })
+        })
+    }
+
     /// The media type of the format, compressed or not.
     pub const fn content_type(self) -> &'static str {
         match self.format {

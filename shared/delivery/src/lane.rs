@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+use telemetry::FailureClass;
 use tokio::sync::mpsc;
 
-use crate::batch::{Batch, Packing};
+use crate::batch::{Batch, Packing, hexadecimal};
 use crate::destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
 
 /// A destination, and what messages call it.
@@ -31,6 +33,21 @@ pub struct Lane {
     pub outlets: Vec<Outlet>,
 }
 
+/// What is done with a batch that a destination refuses for good: an error of the class
+/// [`FailureClass::Poison`].
+pub trait Refusals: Sync {
+    /// Keeps the batch aside, with what the destination said of it; the batch then counts as done.
+    ///
+    /// # Errors
+    /// It is not kept, and this is what its objects fail with.
+    fn keep(
+        &self,
+        batch: &Batch,
+        outlet: &Outlet,
+        error: DeliveryError,
+    ) -> impl Future<Output = Result<(), DeliveryError>> + Send;
+}
+
 /// What an outlet took.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutletCounts {
@@ -44,6 +61,10 @@ pub struct OutletCounts {
     pub retries: u64,
     /// Records that it refused for good within batches that it confirmed.
     pub rejected: u64,
+    /// Batches that it refused for good, and that are kept aside.
+    pub quarantined: u64,
+    /// Records in them.
+    pub quarantined_records: u64,
 }
 
 impl OutletCounts {
@@ -54,6 +75,8 @@ impl OutletCounts {
         self.bytes += other.bytes;
         self.retries += other.retries;
         self.rejected += other.rejected;
+        self.quarantined += other.quarantined;
+        self.quarantined_records += other.quarantined_records;
     }
 }
 
@@ -80,12 +103,19 @@ pub fn lanes(
 }
 
 impl Outlet {
+    /// A short name for the destination at its URL: 16 hexadecimal digits of a SHA-256.
+    pub fn tag(&self) -> String {
+        hexadecimal(Sha256::new().chain_update(&self.url), 8)
+    }
+
     /// Delivers the batches of a queue one after the other, until the queue ends or a batch is not confirmed. Then
-    /// the queue is closed, which tells whoever fills it. Batches that were confirmed go to `returned`.
+    /// the queue is closed, which tells whoever fills it. Batches that are done go to `returned`; those that are
+    /// refused for good go through `refusals` first.
     pub async fn drain(
         &self,
         mut queue: mpsc::Receiver<Batch>,
         returned: impl Fn(Batch),
+        refusals: &impl Refusals,
     ) -> (OutletCounts, Result<(), DeliveryError>) {
         let mut counts = OutletCounts::default();
         while let Some(batch) = queue.recv().await {
@@ -100,7 +130,15 @@ impl Outlet {
                 }
                 Err(error) => {
                     counts.retries += u64::from(error.retries);
-                    return (counts, Err(error));
+                    if error.class != FailureClass::Poison {
+                        return (counts, Err(error));
+                    }
+                    if let Err(error) = refusals.keep(&batch, self, error).await {
+                        return (counts, Err(error));
+                    }
+                    counts.quarantined += 1;
+                    counts.quarantined_records += batch.records;
+                    returned(batch);
                 }
             }
         }

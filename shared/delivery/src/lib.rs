@@ -26,5 +26,5 @@ pub mod store;
 
 pub use batch::{Batch, Batcher, Origin, Packing};
 pub use destination::{AnyDestination, Confirmation, DeliveryError, Destination, DestinationUrl};
-pub use lane::{Lane, Outlet, OutletCounts};
+pub use lane::{Lane, Outlet, OutletCounts, Refusals};
 pub use store::{Store, StoreUrl, StoreUrlError};

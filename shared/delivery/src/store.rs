@@ -334,6 +334,42 @@ impl Store {
         }
     }
 
+    /// Deletes an object. That there is none of the key is no error.
+    ///
+    /// # Errors
+    /// It is not deleted.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        match self {
+            Store::Directory(root) => {
+                let path = root.join(key);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        Err(StoreError::file(&path, "deleted", &error))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Store::S3 {
+                client,
+                bucket,
+                prefix,
+            } => {
+                let key = prefixed(prefix, key);
+                let call = S3Call {
+                    action: "s3:DeleteObject",
+                    kms_action: "kms:Decrypt",
+                    bucket,
+                    key: &key,
+                };
+                let delete = client.delete_object().bucket(bucket).key(&key);
+                let deleted = delete.send().await;
+                deleted
+                    .map(drop)
+                    .map_err(|error| call.failure(&error).into())
+            }
+        }
+    }
+
     /// The keys of all objects below a folder, sorted; `below` is its key with a slash at the end, or
     /// empty for everything. No folder is an empty one. Files whose names begin with a dot are left
     /// out: those that are being written do.

@@ -249,6 +249,15 @@ impl<'i> LogReader<'i> {
         })
     }
 
+    /// The layout that the last row was read by; `None` for firewall logs, and for text before any layout is known.
+    pub fn layout(&self) -> Option<&Arc<Layout>> {
+        match &self.rows {
+            Rows::Text(text) => text.layout(),
+            Rows::Firewall(_) => None,
+            Rows::Parquet(parquet) => Some(parquet.layout()),
+        }
+    }
+
     fn count_input(&mut self) {
         self.counts.bytes_in = match &self.rows {
             Rows::Text(text) => text.input().rest.bytes_in(),

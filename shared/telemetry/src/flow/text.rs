@@ -262,6 +262,11 @@ impl<R: Read> TextReader<R> {
         &self.layouts
     }
 
+    /// The layout of the rows at hand, once one is known.
+    pub(crate) fn layout(&self) -> Option<&Arc<Layout>> {
+        self.plan.as_ref().map(|plan| &plan.layout)
+    }
+
     /// Reads to the next record or malformed row. Blank lines, headers and rows without data are
     /// passed over, and counted.
     ///
