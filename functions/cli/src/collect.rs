@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use invocation::{Budget, aws};
 use jiff::Timestamp;
-use metadata_collector::aws_cloud::{AwsCloud, http_client};
+use metadata_collector::aws_cloud::AwsCloud;
 use metadata_collector::cloud::Cloud;
 use metadata_collector::config::{
     ACCOUNTS, BLOCKED_ACCOUNTS, DESTINATIONS, EXTERNAL_ID, Estate, METADATA, PRIMARY_EXTERNAL_ID,
@@ -62,7 +62,7 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
         ..config
     };
     let Some(path) = &arguments.from else {
-        let http = http_client();
+        let http = aws::http_client();
         let sdk = aws::sdk_config_over(http.clone()).await;
         let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
         let collector = Collector::on_aws(cloud, &sdk, config, Timestamp::now)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use invocation::{Budget, aws, logging};
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use metadata_collector::aws_cloud::{AwsCloud, http_client};
+use metadata_collector::aws_cloud::AwsCloud;
 use metadata_collector::{Answer, Collector, Config};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
             return Err(error.into());
         }
     };
-    let http = http_client();
+    let http = aws::http_client();
     let sdk = aws::sdk_config_over(http.clone()).await;
     let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
     let collector = match Collector::on_aws(cloud, &sdk, config, Timestamp::now) {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
-use aws_smithy_runtime_api::client::http::HttpClient;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 
 /// Attempts of one call, the first included. What still fails is handed back: the queue is a better
 /// timer than a waiting function.
-const ATTEMPTS: u32 = 4;
+pub(crate) const ATTEMPTS: u32 = 4;
 
 /// The longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ pub async fn sdk_config_over(client: impl HttpClient + 'static) -> SdkConfig {
     loader().http_client(client).load().await
 }
 
-fn loader() -> ConfigLoader {
+pub(crate) fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -43,6 +44,15 @@ fn loader() -> ConfigLoader {
     aws_config::defaults(behavior_version())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts)
+}
+
+/// One HTTP client for everything, so that connections are shared.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::AwsLc,
+        ))
+        .build_https()
 }
 
 /// A configuration for work that calls no AWS service. Nothing is looked for.

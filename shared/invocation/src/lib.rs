@@ -3,9 +3,14 @@
 
 pub mod aws;
 pub mod budget;
+pub mod json_client;
 pub mod logging;
 pub mod metrics;
+#[cfg(any(test, feature = "scripted-http"))]
+pub mod scripted_http;
+pub mod service_call;
 pub mod settings;
 
 pub use budget::Budget;
+pub use json_client::{JsonClient, JsonService};
 pub use settings::{SettingError, Variable};

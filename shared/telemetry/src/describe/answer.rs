@@ -158,9 +158,14 @@ fn json_value(model: &Model, shape: ShapeId, value: Value) -> Value {
     }
 }
 
+/// Reads a refusal in JSON; `None` when it says no error code. `header` is as for [`answer`].
+///
 /// The code is in a header or in the body, and may carry a namespace before `#` or a URL after `:`
 /// ("AWS JSON protocols", operation error serialization, *Smithy 2.0*).
-fn json_failure<'h>(header: &impl Fn(&str) -> Option<&'h str>, body: &[u8]) -> Option<CallFailure> {
+pub fn json_failure<'h>(
+    header: &impl Fn(&str) -> Option<&'h str>,
+    body: &[u8],
+) -> Option<CallFailure> {
     let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let member = |names: &[&str]| names.iter().find_map(|name| value.get(name)?.as_str());
     let code = header("x-amzn-errortype").or_else(|| member(&["__type", "code", "Code"]))?;
