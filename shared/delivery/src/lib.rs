@@ -10,6 +10,7 @@
 
 pub mod batch;
 pub mod compression;
+pub mod credential;
 pub mod destination;
 pub mod directory;
 pub mod encoding;
@@ -21,6 +22,7 @@ pub mod partition;
 pub mod retry;
 pub mod s3;
 pub mod secret;
+pub mod service_failure;
 mod stdout;
 pub mod store;
 
