@@ -410,10 +410,23 @@ impl Batcher {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::io::Read;
     use telemetry::{LogReader, ReadOptions, Row};
+
+    /// A batch of these bytes.
+    pub(crate) fn batch_of(bytes: impl Into<Bytes>) -> Batch {
+        Batch {
+            origins: [origin("a/b.log.gz")].into(),
+            partition: "".into(),
+            sequence: 0,
+            may_be_combined: false,
+            records: 1,
+            encoding: Encoding::NDJSON,
+            bytes: bytes.into(),
+        }
+    }
 
     fn origin(key: &str) -> Origin {
         Origin {

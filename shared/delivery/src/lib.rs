@@ -14,6 +14,7 @@ pub mod credential;
 pub mod destination;
 pub mod directory;
 pub mod encoding;
+pub mod firehose;
 pub mod http;
 pub mod lane;
 pub mod ndjson;
