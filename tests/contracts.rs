@@ -275,6 +275,50 @@ async fn what_a_bucket_refuses_is_not_confirmed() {
     assert!(server.objects("records").is_empty());
 }
 
+/// More than an object that is uploaded whole.
+fn large_batch(sequence: u32) -> Batch {
+    let content = "{\"padding\":\"0123456789abcdef\"}\n".repeat(560_000);
+    batch("large.log", "r", sequence, &content)
+}
+
+#[tokio::test]
+async fn large_batches_come_in_parts_and_twice_is_once() {
+    let server = S3Server::empty(&["records"]).await;
+    let client = aws_sdk_s3::Client::new(&server.client_config());
+    let url = "s3://records/flows".parse().unwrap();
+    let destination = AnyDestination::open(&url, || client.clone());
+    let batch = large_batch(0);
+    let key = format!("flows/{}", batch.object_name());
+    for _ in 0..2 {
+        destination.deliver(&batch).await.unwrap();
+        let mut objects = server.objects("records");
+        assert_eq!(objects.len(), 1);
+        assert!(objects.remove(&key).unwrap() == batch.bytes);
+    }
+    assert_eq!(server.count(Call::Part, &key), 6);
+    assert_eq!(server.count(Call::Abort, ""), 0);
+}
+
+#[tokio::test]
+async fn a_part_that_is_refused_is_sent_again_alone_or_the_upload_is_given_up() {
+    let server = S3Server::empty(&["records"]).await;
+    let client = aws_sdk_s3::Client::new(&server.client_config());
+    let destination = AnyDestination::open(&"s3://records".parse().unwrap(), || client.clone());
+    server.fault(Call::Part, "", Fault::SLOW_DOWN, 1);
+    let confirmed = destination.deliver(&large_batch(0)).await.unwrap();
+    assert_eq!(confirmed.retries, 1);
+    assert_eq!(server.count(Call::Part, ""), 4);
+    server.fault(Call::Part, "-00001.", Fault::ACCESS_DENIED, 1);
+    let error = destination.deliver(&large_batch(1)).await.unwrap_err();
+    assert_eq!(
+        (error.class, &*error.code),
+        (FailureClass::Config, "AccessDenied")
+    );
+    assert_eq!(server.count(Call::Abort, "-00001."), 1);
+    assert_eq!(server.count(Call::Complete, "-00001."), 0);
+    assert_eq!(server.objects("records").len(), 1);
+}
+
 #[tokio::test]
 async fn objects_in_a_bucket_tell_their_type_and_their_batch() {
     let server = S3Server::empty(&["records"]).await;

@@ -18,8 +18,10 @@ use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
     GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
-    PutObjectInput, PutObjectOutput, StreamingBlob,
+    PutObjectInput, PutObjectOutput, StreamingBlob, UploadPartInput, UploadPartOutput,
 };
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
@@ -40,6 +42,12 @@ pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub enum Call {
     Get,
     Put,
+    /// One part of an upload in parts.
+    Part,
+    /// The end of an upload in parts.
+    Complete,
+    /// An upload in parts that is given up.
+    Abort,
 }
 
 /// A wrong answer.
@@ -173,17 +181,7 @@ impl S3Server {
 
     /// A configuration for clients of this server.
     pub fn client_config(&self) -> SdkConfig {
-        let credentials = Credentials::builder()
-            .access_key_id(ACCESS_KEY)
-            .secret_access_key(SECRET_KEY)
-            .provider_name("tests")
-            .build();
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(self.endpoint())
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build()
+        client_config(self.endpoint())
     }
 
     /// Stores an object, past the protocol.
@@ -235,6 +233,21 @@ impl S3Server {
     }
 }
 
+/// A configuration for clients of a server that stands for AWS.
+pub fn client_config(endpoint: String) -> SdkConfig {
+    let credentials = Credentials::builder()
+        .access_key_id(ACCESS_KEY)
+        .secret_access_key(SECRET_KEY)
+        .provider_name("tests")
+        .build();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
 impl Drop for S3Server {
     fn drop(&mut self) {
         self.server.abort();
@@ -265,6 +278,23 @@ impl Store {
             S3ErrorCode::NoSuchBucket,
             "The specified bucket does not exist",
         ))
+    }
+
+    /// Notes a request that writes and acts as planned for it; the file name of its object.
+    async fn write(&self, call: Call, bucket: &str, key: &str, region: String) -> S3Result<String> {
+        let fault = self.arrive(Arrived {
+            call,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version: None,
+            region,
+        });
+        self.has_bucket(bucket)?;
+        match fault {
+            None => Ok(self.name(bucket, key)),
+            Some(Fault::Error(code, message)) => Err(S3Error::with_message(code, message)),
+            Some(_) => std::future::pending().await,
+        }
     }
 
     /// Notes a request, and takes the fault that was planned for it.
@@ -355,21 +385,53 @@ impl S3 for Layer {
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let Layer(store) = self;
         let PutObjectInput { bucket, key, .. } = &request.input;
-        let fault = store.arrive(Arrived {
-            call: Call::Put,
-            bucket: bucket.clone(),
-            key: key.clone(),
-            version: None,
-            region: signed_for(&request),
-        });
-        store.has_bucket(bucket)?;
-        match fault {
-            None => {}
-            Some(Fault::Error(code, message)) => return Err(S3Error::with_message(code, message)),
-            Some(_) => std::future::pending().await,
-        }
-        request.input.key = store.name(bucket, key);
+        let name = store.write(Call::Put, bucket, key, signed_for(&request));
+        request.input.key = name.await?;
         store.files.put_object(request).await
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        mut request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let Layer(store) = self;
+        let CreateMultipartUploadInput { bucket, key, .. } = &request.input;
+        let name = store.write(Call::Put, bucket, key, signed_for(&request));
+        request.input.key = name.await?;
+        store.files.create_multipart_upload(request).await
+    }
+
+    async fn upload_part(
+        &self,
+        mut request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        let Layer(store) = self;
+        let UploadPartInput { bucket, key, .. } = &request.input;
+        let name = store.write(Call::Part, bucket, key, signed_for(&request));
+        request.input.key = name.await?;
+        store.files.upload_part(request).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        mut request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let Layer(store) = self;
+        let CompleteMultipartUploadInput { bucket, key, .. } = &request.input;
+        let name = store.write(Call::Complete, bucket, key, signed_for(&request));
+        request.input.key = name.await?;
+        store.files.complete_multipart_upload(request).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        mut request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let Layer(store) = self;
+        let AbortMultipartUploadInput { bucket, key, .. } = &request.input;
+        let name = store.write(Call::Abort, bucket, key, signed_for(&request));
+        request.input.key = name.await?;
+        store.files.abort_multipart_upload(request).await
     }
 
     /// In pages of two, which S3 may always do.

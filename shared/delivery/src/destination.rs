@@ -15,7 +15,7 @@ use crate::batch::{Batch, Packing};
 use crate::directory::DirectoryDestination;
 use crate::encoding::{Compression, Encoding, Format};
 use crate::partition::Partitioning;
-use crate::s3::{S3Destination, is_bucket_name};
+use crate::s3::{S3Destination, S3Options, is_bucket_name};
 use crate::stdout::StdoutDestination;
 
 /// Takes batches and confirms them.
@@ -70,6 +70,8 @@ pub enum Place {
         bucket: String,
         /// What object keys start with, without a slash at either end; may be empty.
         prefix: String,
+        /// How objects are kept there.
+        options: S3Options,
     },
 }
 
@@ -102,7 +104,7 @@ impl fmt::Display for Place {
         match self {
             Place::Stdout => f.write_str("stdout:"),
             Place::Directory(path) => write!(f, "file://{}", path.display()),
-            Place::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Place::S3 { bucket, prefix, .. } => write!(f, "s3://{bucket}/{prefix}"),
         }
     }
 }
@@ -185,6 +187,7 @@ fn place(url: &str) -> Result<Place, String> {
                 true => Ok(Place::S3 {
                     bucket: bucket.to_owned(),
                     prefix: prefix.trim_matches('/').to_owned(),
+                    options: S3Options::default(),
                 }),
                 false => Err("the bucket name is not one"),
             }
@@ -198,7 +201,7 @@ fn place(url: &str) -> Result<Place, String> {
 impl DestinationUrl {
     fn parse(url: &str, batch_bytes: usize) -> Result<DestinationUrl, String> {
         let (where_, query) = url.split_once('?').unwrap_or((url, ""));
-        let place = place(where_)?;
+        let mut place = place(where_)?;
         let mut options = Options::of(query);
         let format = options.read("format", str::parse::<Format>)?;
         let formats = place.formats();
@@ -246,6 +249,10 @@ impl DestinationUrl {
                 _ => Err(format!("{text:?} is neither on nor off")),
             })?;
             packing.combines = combines.unwrap_or(!packing.partitioning.is_none());
+        }
+        if let Place::S3 { options: kept, .. } = &mut place {
+            kept.kms_key = options.read("kms_key", str::parse)?;
+            kept.storage_class = options.read("storage_class", str::parse)?;
         }
         match options.0.first() {
             None => Ok(DestinationUrl { place, packing }),
@@ -307,9 +314,16 @@ impl AnyDestination {
             Place::Directory(root) => {
                 AnyDestination::Directory(DirectoryDestination::new(root.clone()))
             }
-            Place::S3 { bucket, prefix } => {
-                AnyDestination::S3(S3Destination::new(s3(), bucket.clone(), prefix.clone()))
-            }
+            Place::S3 {
+                bucket,
+                prefix,
+                options,
+            } => AnyDestination::S3(S3Destination::new(
+                s3(),
+                bucket.clone(),
+                prefix.clone(),
+                options.clone(),
+            )),
         }
     }
 }
@@ -327,6 +341,7 @@ impl Destination for AnyDestination {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::StorageClass;
 
     #[test]
     fn urls_name_destinations_and_print_as_they_are_written() {
@@ -366,6 +381,19 @@ mod tests {
     }
 
     #[test]
+    fn options_say_how_a_bucket_keeps_objects() {
+        let url = "s3://lake-use1/flows?kms_key=alias/lake&storage_class=GLACIER_IR";
+        let kept = S3Options {
+            kms_key: Some("alias/lake".parse().unwrap()),
+            storage_class: Some(StorageClass::GlacierIr),
+        };
+        let Place::S3 { options, .. } = url.parse::<DestinationUrl>().unwrap().place else {
+            panic!("it is a bucket");
+        };
+        assert_eq!(options, kept);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_url_is_said() {
         for (url, reason) in [
             ("records", "no scheme"),
@@ -384,6 +412,9 @@ mod tests {
             ("s3://bucket/x?batch_bytes=1", "65536 to 67108864"),
             ("s3://bucket/x?batch_records=0", "number above 0"),
             ("s3://bucket/x?combine=yes", "neither on nor off"),
+            ("s3://bucket/x?kms_key=lake", "\"lake\" is no KMS key"),
+            ("s3://bucket/x?storage_class=GLACIER", "is none of STANDARD"),
+            ("file:///x?kms_key=alias/lake", "has no option \"kms_key\""),
             ("stdout:?format=parquet", "stdout: takes no parquet"),
             ("stdout:?partition=day", "has no option"),
             ("kafka://host/topic", "not supported"),

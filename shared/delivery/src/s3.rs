@@ -3,10 +3,18 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{self, ChecksumAlgorithm, ServerSideEncryption};
+use invocation::service_call::AttemptCounter;
 use telemetry::FailureClass;
 
 use crate::batch::Batch;
 use crate::destination::{Confirmation, DeliveryError, Destination};
+use crate::encoding::{Compression, Encoding};
+
+mod multipart;
+mod options;
+
+pub use options::{KmsKey, KmsKeyError, S3Options, StorageClass, StorageClassError};
 
 /// An S3 call that failed, explained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +50,11 @@ enum Meaning {
     CustomerKey,
     Archived,
     OtherRegion,
+    Again,
+    UploadGone,
 }
 
-/// S3's and KMS's error codes that no retry cures ("Error responses", *S3 API Reference*).
+/// S3's and KMS's error codes whose status does not say what to do ("Error responses", *S3 API Reference*).
 const MEANINGS: &[(&str, FailureClass, Meaning)] = &[
     ("NoSuchKey", FailureClass::Poison, Meaning::Missing),
     ("NoSuchVersion", FailureClass::Poison, Meaning::Missing),
@@ -90,6 +100,22 @@ const MEANINGS: &[(&str, FailureClass, Meaning)] = &[
         FailureClass::Config,
         Meaning::OtherRegion,
     ),
+    // Broken on the way, each with a status of 400.
+    ("RequestTimeout", FailureClass::Retry, Meaning::Again),
+    ("IncompleteBody", FailureClass::Retry, Meaning::Again),
+    ("BadDigest", FailureClass::Retry, Meaning::Again),
+    (
+        "XAmzContentChecksumMismatch",
+        FailureClass::Retry,
+        Meaning::Again,
+    ),
+    ("UnreadableAnswer", FailureClass::Retry, Meaning::Again),
+    // Said of an upload in parts. InternalError comes with status 200 too.
+    ("InternalError", FailureClass::Retry, Meaning::Again),
+    ("OperationAborted", FailureClass::Retry, Meaning::Again),
+    ("NoSuchUpload", FailureClass::Retry, Meaning::UploadGone),
+    ("InvalidPart", FailureClass::Retry, Meaning::UploadGone),
+    ("InvalidPartOrder", FailureClass::Retry, Meaning::UploadGone),
 ];
 
 impl S3Call<'_> {
@@ -125,15 +151,15 @@ impl S3Call<'_> {
             403 => "AccessDenied",
             404 => "NoSuchKey",
             301 => "PermanentRedirect",
+            200..=299 => "UnreadableAnswer",
             _ => "Unknown",
         });
         let known = MEANINGS.iter().find(|(name, ..)| *name == code);
         let (class, advice) = match known {
             Some((_, class, meaning)) => (*class, self.advice(meaning, message)),
-            None if status >= 500 || matches!(status, 408 | 429) => (
-                FailureClass::Retry,
-                "the service asks to try again".to_owned(),
-            ),
+            None if status >= 500 || matches!(status, 408 | 429) => {
+                (FailureClass::Retry, self.advice(&Meaning::Again, message))
+            }
             None => (
                 FailureClass::Config,
                 "see the error code in the S3 API Reference".to_owned(),
@@ -166,6 +192,8 @@ impl S3Call<'_> {
             ),
             Meaning::CustomerKey => "the request is refused as it stands: objects encrypted with customer-provided keys (SSE-C) cannot be read or written; use SSE-S3 or SSE-KMS".to_owned(),
             Meaning::Archived => "the object is archived: restore it (s3:RestoreObject), then send its event again".to_owned(),
+            Meaning::Again => "the same may succeed at another time".to_owned(),
+            Meaning::UploadGone => "the upload was aborted by somebody else, as by a lifecycle rule, or is complete already; delivering again replaces the object".to_owned(),
             Meaning::OtherRegion => format!("bucket {bucket} is in another region than the request went to: use the bucket's region"),
         }
     }
@@ -192,22 +220,103 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 /// Writes each batch to an object of its own.
 ///
-/// The key is the prefix and [`Batch::object_name`], so that delivering a batch again overwrites it.
+/// The key is the prefix and [`Batch::object_name`], so that delivering a batch again overwrites it. Large batches are
+/// uploaded in parts. S3 checks each request, and each part, against its CRC-32.
+///
+/// Objects of compressed batches have no `Content-Encoding`: engines such as Athena and Spark go by the extension, and
+/// HTTP clients that go by the header would hand out unpacked bytes under a name that ends in `.gz`. Their content type
+/// is that of the compressed file.
 #[derive(Debug)]
 pub struct S3Destination {
     client: Client,
     bucket: String,
     prefix: String,
+    options: S3Options,
+    sizes: multipart::Sizes,
+}
+
+/// What an object is said to be when it is written.
+struct ObjectHead<'h> {
+    content_type: &'static str,
+    batch_id: String,
+    options: &'h S3Options,
+}
+
+impl ObjectHead<'_> {
+    fn storage_class(&self) -> Option<types::StorageClass> {
+        self.options.storage_class.map(StorageClass::to_sdk)
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        let key = self.options.kms_key.as_ref();
+        key.map(|_| ServerSideEncryption::AwsKms)
+    }
+
+    fn kms_key(&self) -> Option<String> {
+        let key = self.options.kms_key.as_ref();
+        key.map(|key| key.as_str().to_owned())
+    }
 }
 
 impl S3Destination {
     /// Objects are put into `bucket` under `prefix`, which has no slash at either end.
-    pub fn new(client: Client, bucket: String, prefix: String) -> S3Destination {
+    pub fn new(
+        client: Client,
+        bucket: String,
+        prefix: String,
+        options: S3Options,
+    ) -> S3Destination {
         S3Destination {
             client,
             bucket,
             prefix,
+            options,
+            sizes: multipart::Sizes::S3,
         }
+    }
+
+    async fn put(
+        &self,
+        call: &S3Call<'_>,
+        batch: &Batch,
+        counter: &AttemptCounter,
+    ) -> Result<(), S3Failure> {
+        let head = ObjectHead {
+            content_type: content_type(batch.encoding),
+            batch_id: batch.id(),
+            options: &self.options,
+        };
+        let (bytes, sizes) = (&batch.bytes, self.sizes);
+        if sizes.split(bytes.len()) {
+            return multipart::upload(&self.client, call, &head, bytes, sizes, counter).await;
+        }
+        let put = self
+            .client
+            .put_object()
+            .bucket(call.bucket)
+            .key(call.key)
+            .content_type(head.content_type)
+            .metadata("batch-id", &head.batch_id)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .set_storage_class(head.storage_class())
+            .set_server_side_encryption(head.encryption())
+            .set_ssekms_key_id(head.kms_key())
+            // Calls of KMS for each object would cost more than S3.
+            .set_bucket_key_enabled(head.encryption().map(|_| true))
+            .body(ByteStream::from(bytes.clone()))
+            .customize()
+            .interceptor(counter.clone());
+        let put = put.send().await;
+        put.map(drop).map_err(|error| call.failure(&error))
+    }
+}
+
+/// The media type of a batch as a file: of the compression, where the whole is compressed.
+fn content_type(encoding: Encoding) -> &'static str {
+    match encoding.compression {
+        Compression::None => encoding.content_type(),
+        Compression::Gzip => "application/gzip",
+        Compression::Zstd => "application/zstd",
     }
 }
 
@@ -215,42 +324,40 @@ impl Destination for S3Destination {
     async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
         let separator = if self.prefix.is_empty() { "" } else { "/" };
         let key = format!("{}{separator}{}", self.prefix, batch.object_name());
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&key)
-            .content_type(batch.encoding.content_type())
-            .metadata("batch-id", batch.id())
-            .body(ByteStream::from(batch.bytes.clone()));
         let call = S3Call {
             action: "s3:PutObject",
-            kms_action: "kms:GenerateDataKey",
+            kms_action: match self.sizes.split(batch.bytes.len()) {
+                // S3 reads the parts again to put them together.
+                true => "kms:GenerateDataKey and kms:Decrypt",
+                false => "kms:GenerateDataKey",
+            },
             bucket: &self.bucket,
             key: &key,
         };
-        put.send()
-            .await
-            .map(|_| Confirmation::default())
-            .map_err(|error| {
-                let S3Failure {
-                    class,
-                    code,
-                    reason,
-                } = call.failure(&error);
+        let counter = AttemptCounter::default();
+        match self.put(&call, batch, &counter).await {
+            Ok(()) => Ok(Confirmation {
+                retries: counter.retries(),
+                ..Confirmation::default()
+            }),
+            Err(S3Failure {
+                class,
+                code,
+                reason,
+            }) => Err(DeliveryError {
                 // A destination that is not there is never the batch's fault.
-                let class = if class == FailureClass::Poison {
-                    FailureClass::Config
-                } else {
-                    class
-                };
-                DeliveryError {
-                    class,
-                    code,
-                    destination: format!("s3://{}/{}", self.bucket, self.prefix),
-                    reason,
-                    retries: 0,
-                }
-            })
+                class: match class {
+                    FailureClass::Poison => FailureClass::Config,
+                    class => class,
+                },
+                code,
+                destination: format!("s3://{}/{}", self.bucket, self.prefix),
+                reason,
+                retries: counter.retries(),
+            }),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
