@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use aws_config::SdkConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::project;
+use crate::{project, s3_server};
 
 /// Where `tests/run` installed the tools; without them, a test says that it was skipped.
 pub fn tools() -> Option<PathBuf> {
@@ -53,27 +54,21 @@ pub fn report(
     report
 }
 
-/// The server that answers every call of the catalogue by AWS's service models. It ends when it is
-/// dropped.
+/// A server that is one of the test programs: it prints a line of JSON with its `port` when it has started, and ends when
+/// its standard input does, or when this is dropped.
 #[derive(Debug)]
-pub struct ReplayServer {
+pub struct ServerProgram {
     child: Child,
+    started: Value,
     address: String,
-    work: TempDir,
 }
 
-impl ReplayServer {
-    /// Starts the server. What a scenario may say is told at the top of `cloud/replay.py`.
-    pub fn start(tools: &Path, scenario: &Value) -> ReplayServer {
-        let work = tempfile::tempdir().expect("a directory can be made");
-        let scenario_file = work.path().join("scenario.json");
-        std::fs::write(&scenario_file, scenario.to_string()).expect("a file can be written");
+impl ServerProgram {
+    /// Starts a program below `tests/`.
+    pub fn start(tools: &Path, program: &str, arguments: &[OsString]) -> ServerProgram {
         let mut child = Command::new(tools.join("bin/python"))
-            .arg(project().join("tests/cloud/replay.py"))
-            .arg("--scenario")
-            .arg(scenario_file)
-            .arg("--record")
-            .arg(work.path().join("record.ndjson"))
+            .arg(project().join("tests").join(program))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -84,16 +79,67 @@ impl ReplayServer {
             .read_line(&mut line)
             .expect("the server says its port");
         let started: Value = serde_json::from_str(&line).expect("the server says its port");
-        ReplayServer {
-            child,
+        ServerProgram {
             address: format!("http://127.0.0.1:{}", started["port"]),
+            child,
+            started,
+        }
+    }
+
+    /// What it said when it had started.
+    pub fn started(&self) -> &Value {
+        &self.started
+    }
+
+    /// Its URL.
+    pub fn endpoint(&self) -> &str {
+        &self.address
+    }
+
+    /// A configuration for clients of AWS for which it stands.
+    pub fn sdk_config(&self) -> SdkConfig {
+        s3_server::client_config(self.address.clone())
+    }
+}
+
+impl Drop for ServerProgram {
+    fn drop(&mut self) {
+        // It ends by itself when its standard input is closed; this is for a server that hangs.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The server that answers every call of the catalogue by AWS's service models. It ends when it is
+/// dropped.
+#[derive(Debug)]
+pub struct ReplayServer {
+    server: ServerProgram,
+    work: TempDir,
+}
+
+impl ReplayServer {
+    /// Starts the server. What a scenario may say is told at the top of `cloud/replay.py`.
+    pub fn start(tools: &Path, scenario: &Value) -> ReplayServer {
+        let work = tempfile::tempdir().expect("a directory can be made");
+        let scenario_file = work.path().join("scenario.json");
+        std::fs::write(&scenario_file, scenario.to_string()).expect("a file can be written");
+        let record = work.path().join("record.ndjson");
+        let arguments = [
+            "--scenario".into(),
+            scenario_file.into(),
+            "--record".into(),
+            record.into(),
+        ];
+        ReplayServer {
+            server: ServerProgram::start(tools, "cloud/replay.py", &arguments),
             work,
         }
     }
 
     /// The URL that stands for AWS.
     pub fn endpoint(&self) -> &str {
-        &self.address
+        self.server.endpoint()
     }
 
     /// The requests that came so far.
@@ -104,13 +150,5 @@ impl ReplayServer {
         lines
             .map(|line| serde_json::from_str(line).expect("the record is JSON"))
             .collect()
-    }
-}
-
-impl Drop for ReplayServer {
-    fn drop(&mut self) {
-        // It ends by itself when its standard input is closed; this is for a server that hangs.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
