@@ -919,7 +919,7 @@ fn setting(name: &str, default: u64) -> u64 {
 #[tokio::test]
 async fn no_row_is_lost_and_none_arrives_under_two_keys() {
     let seed = setting("CLOUD_EXPORT_TEST_SEED", 20_261_121);
-    let rounds = setting("CLOUD_EXPORT_TEST_ROUNDS", 2_500);
+    let rounds = setting("CLOUD_EXPORT_TEST_ROUNDS", 2_000);
     println!("CLOUD_EXPORT_TEST_SEED={seed} CLOUD_EXPORT_TEST_ROUNDS={rounds}");
     let server = FaultServer::plain().await;
     let mut plain = options(&server.url("/in"));
