@@ -18,10 +18,9 @@ use super::geography::Geography;
 use super::price::PriceTable;
 use super::protocol::{protocol_name, tcp_flag_names};
 use super::rejection::SecurityRule;
-use super::resolution::{Found, LoadShard, Loaded, NONE, Near, Resolver};
+use super::resolution::{Found, Interface, LoadShard, Loaded, NONE, Near, Resolver};
 use super::side::{How, Side};
 use super::transfer::Place;
-use crate::flow::layout::FlowLogKind;
 use crate::flow::record::FlowRecord;
 use crate::index::directory::Directory;
 use crate::log::Record;
@@ -30,15 +29,17 @@ mod explanation;
 mod facts;
 mod firewall;
 mod memo;
+mod plan;
 mod seat;
 mod transit_gateway;
 mod vpc;
 
 pub use facts::Facts;
-use facts::{Class, DeviceFacts, FactsKey};
+use facts::{Class, DeviceFacts, FactsKey, ShownTable, Standing};
 pub(super) use memo::Mixing;
 use memo::Numbered;
-use seat::{Ground, Plan, ReachedTable, Seat};
+use plan::{Plan, Values};
+use seat::{Ground, ReachedTable, Seats};
 
 /// What `device` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,10 +255,19 @@ struct Resolved {
     source: u32,
     destination: u32,
     facts: u32,
-    /// What rejections are explained by.
-    near: Near,
+    /// What rejections are explained by: the number of the seat, and that of the far side.
+    seat: u32,
     far: u32,
     rejected: bool,
+}
+
+/// What of a side records are asked for.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// The number of its class.
+    class: u32,
+    /// The interface that it is.
+    interface: Interface,
 }
 
 /// What of a record is its own.
@@ -280,8 +290,8 @@ pub struct Enricher {
     generation: u64,
     kept: Kept,
     side_numbers: HashMap<Found, u32, Mixing>,
-    /// The class of each side, by the side's number.
-    side_classes: Vec<u32>,
+    /// The mark of each side, by the side's number.
+    marks: Vec<Mark>,
     /// What each side was found to be, by the side's number.
     founds: Vec<Found>,
     classes: Numbered<Class>,
@@ -291,13 +301,11 @@ pub struct Enricher {
     ground_numbers: HashMap<Near, u32, Mixing>,
     names: Numbered<Box<str>>,
     fact_numbers: HashMap<FactsKey, u32, Mixing>,
-    fact_slots: Vec<Option<(FactsKey, u32)>>,
-    seats: HashMap<Box<[u8]>, Seat, Mixing>,
-    /// The columns of the last record that say where it was logged, and where that is.
-    last_seat: (Vec<u8>, Option<Seat>),
+    shown: ShownTable,
+    standings: Numbered<Standing>,
+    seats: Seats,
     reached: ReachedTable,
-    plan: Option<Plan>,
-    key: Vec<u8>,
+    plan: Plan,
     rejection: Rejection,
     rules: Vec<SecurityRule>,
 }
@@ -319,7 +327,7 @@ impl Enricher {
             generation: 0,
             kept: Kept::default(),
             side_numbers: HashMap::default(),
-            side_classes: Vec::new(),
+            marks: Vec::new(),
             founds: Vec::new(),
             classes: Numbered::default(),
             devices: Numbered::default(),
@@ -328,12 +336,11 @@ impl Enricher {
             ground_numbers: HashMap::default(),
             names: Numbered::default(),
             fact_numbers: HashMap::default(),
-            fact_slots: Vec::new(),
-            seats: HashMap::default(),
-            last_seat: (Vec::new(), None),
+            shown: ShownTable::default(),
+            standings: Numbered::default(),
+            seats: Seats::default(),
             reached: ReachedTable::default(),
-            plan: None,
-            key: Vec::new(),
+            plan: Plan::default(),
             rejection: Rejection::default(),
             rules: Vec::new(),
         }
@@ -358,7 +365,7 @@ impl Enricher {
         self.kept.sides.clear();
         self.kept.facts.clear();
         self.side_numbers.clear();
-        self.side_classes.clear();
+        self.marks.clear();
         self.founds.clear();
         self.classes.clear();
         self.devices.clear();
@@ -367,9 +374,9 @@ impl Enricher {
         self.ground_numbers.clear();
         self.names.clear();
         self.fact_numbers.clear();
-        self.fact_slots.fill(None);
+        self.shown.clear();
+        self.standings.clear();
         self.seats.clear();
-        self.last_seat.1 = None;
         self.reached.clear();
         self.resolver.forget();
     }
@@ -385,46 +392,31 @@ impl Enricher {
 
     #[inline]
     fn flow(&mut self, flow: &FlowRecord<'_>) -> Enrichment<'_> {
-        let known = self.plan.as_ref();
-        if !known.is_some_and(|plan| Arc::ptr_eq(&plan.layout, flow.layout())) {
-            self.plan = Some(Plan::new(flow.layout()));
+        if !self.plan.is_of(flow.layout()) {
+            self.plan = Plan::new(flow.layout());
             // The same bytes in other columns say something else.
             self.seats.clear();
-            self.last_seat.1 = None;
         }
         if self.kept.sides.len().max(self.kept.facts.len()) > MAX_KEPT
             || self.seats.len() > MAX_KEPT
         {
             self.forget();
         }
-        let (mut time, mut bytes, mut protocol, mut flags) = (None, None, None, None);
-        let mut kind = FlowLogKind::Vpc;
-        if let Some(plan) = &self.plan {
-            kind = plan.kind;
-            let (cells, buffer) = (flow.cells(), flow.buffer());
-            let integer = |place: Option<usize>| match cells.get(place?)?.datum(buffer) {
-                crate::Datum::Integer(value) => Some(value),
-                _ => None,
-            };
-            time = integer(plan.start);
-            bytes = integer(plan.bytes);
-            protocol = integer(plan.protocol);
-            flags = integer(plan.tcp_flags);
-        }
-        let time = u32::try_from(time.unwrap_or_default()).unwrap_or(u32::MAX);
-        let resolved = match kind {
-            FlowLogKind::TransitGateway => self.transit_gateway(flow, time),
-            FlowLogKind::Vpc => self.vpc(flow, time),
+        let (values, columns) = (Values::of(flow), self.plan.columns);
+        let time = values.integer(columns.start).unwrap_or_default();
+        let time = u32::try_from(time).unwrap_or(u32::MAX);
+        let resolved = match self.plan.is_transit_gateway {
+            true => self.transit_gateway(flow, time),
+            false => self.vpc(flow, time),
         };
         let rejected = resolved.rejected && self.explains();
         if rejected {
             self.explain(flow, &resolved);
         }
-        let octet = |value: Option<u64>| value.and_then(|value| u8::try_from(value).ok());
         let own = Own {
-            bytes,
-            protocol: octet(protocol).and_then(protocol_name),
-            tcp_flags: octet(flags),
+            bytes: values.integer(columns.bytes),
+            protocol: values.octet(columns.protocol).and_then(protocol_name),
+            tcp_flags: values.octet(columns.tcp_flags),
             rejected,
         };
         self.enrichment(&resolved, own)
@@ -479,8 +471,10 @@ impl Enricher {
         }
         let side = self.resolver.side(&found, self.options.fields.tags());
         let number = self.kept.sides.len() as u32;
-        self.side_classes
-            .push(self.classes.number(Class::of(&side)));
+        self.marks.push(Mark {
+            class: self.classes.number(Class::of(&side)),
+            interface: found.interface(),
+        });
         self.kept.sides.push(side);
         self.founds.push(found);
         self.side_numbers.insert(found, number);
@@ -488,11 +482,12 @@ impl Enricher {
     }
 
     #[inline]
-    fn class(&self, side: u32) -> u32 {
-        self.side_classes
-            .get(side as usize)
-            .copied()
-            .unwrap_or(NONE)
+    fn mark(&self, side: u32) -> Mark {
+        let mark = self.marks.get(side as usize).copied();
+        mark.unwrap_or(Mark {
+            class: NONE,
+            interface: Interface::NONE,
+        })
     }
 
     fn side(&self, number: u32) -> Option<&Side> {

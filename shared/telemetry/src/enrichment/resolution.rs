@@ -150,12 +150,39 @@ impl Found {
             seen: 0,
         }
     }
-}
 
-impl Found {
     /// An interface that the record itself tells.
     pub fn of_record(told: u32) -> Found {
         Found::unknown(How::Record, Place::Vpc, told)
+    }
+
+    /// The interface that was found.
+    pub fn interface(&self) -> Interface {
+        Interface {
+            shard: self.shard,
+            row: self.interface,
+        }
+    }
+}
+
+/// An interface of a shard, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interface {
+    shard: u16,
+    row: u32,
+}
+
+impl Interface {
+    /// No interface.
+    pub const NONE: Interface = Interface {
+        shard: NO_SHARD,
+        row: NONE,
+    };
+
+    /// Whether there is one.
+    #[inline]
+    pub fn is_some(self) -> bool {
+        self.row != NONE
     }
 }
 
@@ -1063,11 +1090,6 @@ impl Resolver {
             told,
             ..found
         }
-    }
-
-    /// Whether both are one interface.
-    pub fn same_interface(&self, a: &Found, b: &Found) -> bool {
-        a.shard == b.shard && a.interface == b.interface && a.interface != NONE
     }
 
     /// Which way packets went, where only one of the addresses is in the VPC, or in the subnet, of the log.

@@ -334,6 +334,11 @@ impl Block {
         (address ^ self.base).checked_shr(host).unwrap_or(0) == 0
     }
 
+    /// The last address.
+    pub fn last(self) -> u128 {
+        self.base | u128::MAX.checked_shr(self.length).unwrap_or(0)
+    }
+
     /// Whether all of another block is in it.
     pub fn covers(self, other: Block) -> bool {
         self.length <= other.length && self.contains(other.base)

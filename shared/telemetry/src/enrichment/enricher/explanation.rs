@@ -43,12 +43,13 @@ impl Enricher {
             _ => Field::Dstaddr,
         };
         let packet = packet(flow, direction, far);
-        let near = &resolved.near;
-        let shard = near.shard.and_then(|shard| self.resolver.shard(shard));
-        let interface = near
-            .shard
-            .and_then(|shard| self.resolver.interface(shard, near.interface));
-        let (Some(packet), Some(shard), Some(interface)) = (packet, shard, interface) else {
+        let near = self.seats.near(resolved.seat);
+        let place = near.and_then(|near| {
+            let shard = self.resolver.shard(near.shard?)?;
+            let interface = self.resolver.interface(near.shard?, near.interface)?;
+            Some((near, shard, interface))
+        });
+        let (Some(packet), Some((near, shard, interface))) = (packet, place) else {
             told.by = "unknown";
             told.explanation
                 .push_str("the interface that logged it is not in the index");

@@ -2,7 +2,7 @@
 //!
 //! Facts depend on the classes of the sides, not on the sides: most flows between two subnets have the same.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 use super::memo::Mixer;
 use super::{Device, Enricher};
@@ -70,9 +70,6 @@ impl Facts {
     }
 }
 
-/// Facts that are found without a search; a power of two.
-pub(super) const FACT_SLOTS: usize = 1 << 12;
-
 /// What facts depend on. Sides count by their class, since most flows of a subnet are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FactsKey {
@@ -93,13 +90,93 @@ pub(super) struct FactsKey {
     pub(super) device: u32,
 }
 
-impl FactsKey {
-    /// Where among the slots.
+/// What of the place of a log facts depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Standing {
+    pub(super) shard: u16,
+    pub(super) own: u32,
+    /// Whether the interface has a public address.
+    pub(super) public: bool,
+    pub(super) device: u32,
+}
+
+/// What a record of a VPC flow log shows, in terms of what is numbered: all that its facts depend on. Sides and the
+/// hop count by their class, since most flows of a subnet are alike.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) source: u32,
+    pub(super) destination: u32,
+    /// Number of what facts depend on at the place of the log.
+    pub(super) standing: u32,
+    pub(super) direction: Option<FlowDirection>,
+    /// `traffic-path`.
+    pub(super) path: Option<u8>,
+    pub(super) rejected: bool,
+    pub(super) hop: Option<(u32, HopSource)>,
+    /// Kind and gateway of the route.
+    pub(super) route: Option<(u32, u32)>,
+}
+
+impl Shown {
+    /// The same in few words, which are quickly compared: other words for whatever differs.
     #[inline]
-    pub(super) fn slot(&self) -> usize {
+    fn words(&self) -> [u64; 4] {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let (kind, gateway) = self.route.unwrap_or((NONE, NONE));
+        let (hop, hop_by) = match self.hop {
+            None => (NONE, 0),
+            Some((hop, HopSource::Record)) => (hop, 1),
+            Some((hop, HopSource::Address)) => (hop, 2),
+            Some((hop, HopSource::Route)) => (hop, 3),
+        };
+        let direction = match self.direction {
+            None => 0,
+            Some(FlowDirection::Ingress) => 1,
+            Some(FlowDirection::Egress) => 2,
+        };
+        let path = self.path.map_or(0, |path| 1 + u32::from(path));
+        let marks = direction | u32::from(self.rejected) << 2 | hop_by << 3 | path << 8;
+        [
+            pair(self.source, self.destination),
+            pair(self.standing, hop),
+            pair(kind, gateway),
+            marks.into(),
+        ]
+    }
+}
+
+/// Facts of what was shown lately, found without a search.
+#[derive(Debug, Default)]
+pub(super) struct ShownTable {
+    slots: Vec<Option<([u64; 4], u32)>>,
+}
+
+/// Slots of the table; a power of two.
+const SHOWN_SLOTS: usize = 1 << 12;
+
+impl ShownTable {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    #[inline]
+    fn slot(words: &[u64; 4]) -> usize {
         let mut hash = Mixer::default();
-        self.hash(&mut hash);
-        hash.finish() as usize & (FACT_SLOTS - 1)
+        words.iter().for_each(|word| hash.add(*word));
+        hash.finish() as usize & (SHOWN_SLOTS - 1)
+    }
+
+    #[inline]
+    fn get(&self, words: &[u64; 4]) -> Option<u32> {
+        let (known, number) = self.slots.get(Self::slot(words))?.as_ref()?;
+        (known == words).then_some(*number)
+    }
+
+    fn put(&mut self, words: [u64; 4], number: u32) {
+        self.slots.resize(SHOWN_SLOTS, None);
+        if let Some(slot) = self.slots.get_mut(Self::slot(&words)) {
+            *slot = Some((words, number));
+        }
     }
 }
 
@@ -150,22 +227,47 @@ pub(super) type DeviceFacts = (
 );
 
 impl Enricher {
+    /// The number of the facts of a record of a VPC flow log, that was logged there.
+    #[inline]
+    pub(super) fn facts_of(&mut self, shown: &Shown, seat: u32) -> u32 {
+        let words = shown.words();
+        match self.shown.get(&words) {
+            Some(number) => number,
+            None => self.find_facts(words, shown, seat),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(super) fn find_facts(&mut self, slot: usize, key: FactsKey, near: &Near) -> u32 {
+    fn find_facts(&mut self, words: [u64; 4], shown: &Shown, seat: u32) -> u32 {
+        let near = self.seats.near(seat).copied();
+        let standing = self.standings.get(shown.standing).copied();
+        let (Some(near), Some(standing)) = (near, standing) else {
+            return NONE;
+        };
+        let key = FactsKey {
+            source: shown.source,
+            destination: shown.destination,
+            hop: shown.hop.map_or(NONE, |(class, _)| class),
+            hop_by: shown.hop.map(|(_, by)| by),
+            direction: shown.direction,
+            path: shown.path,
+            rejected: shown.rejected,
+            log: (0, NONE),
+            shard: standing.shard,
+            route: shown.route,
+            own: standing.own,
+            device: standing.device,
+            public: standing.public,
+        };
         let number = match self.fact_numbers.get(&key) {
             Some(number) => *number,
             None => {
-                let facts = self.vpc_facts(&key, near);
+                let facts = self.vpc_facts(&key, &near);
                 self.keep(key, facts)
             }
         };
-        if self.fact_slots.is_empty() {
-            self.fact_slots.resize(FACT_SLOTS, None);
-        }
-        if let Some(slot) = self.fact_slots.get_mut(slot) {
-            *slot = Some((key, number));
-        }
+        self.shown.put(words, number);
         number
     }
 

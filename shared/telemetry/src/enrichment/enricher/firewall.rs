@@ -96,7 +96,7 @@ impl Enricher {
             source,
             destination,
             facts,
-            near,
+            seat: NONE,
             far: destination,
             rejected: false,
         }

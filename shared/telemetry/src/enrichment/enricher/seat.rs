@@ -1,33 +1,93 @@
 //! Where records were logged, and who has an address as seen from there.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::Enricher;
-use super::memo::Mixer;
-use crate::enrichment::resolution::{Found, NONE, Near, Told, is_public};
+use super::facts::Standing;
+use super::memo::{Mixer, Mixing};
+use super::plan::Values;
+use crate::enrichment::resolution::{Interface, NONE, Near, Told, is_public};
 use crate::enrichment::transfer::InterfaceKind;
 use crate::flow::field::Field;
-use crate::flow::layout::{FlowLogKind, Layout};
 use crate::flow::record::FlowRecord;
 use crate::index::format::{Block, bits};
 use crate::index::shard::{GatewayKind, Range32};
 
-/// Where records were logged, once for all records whose columns say the same of it.
+/// Where records were logged, once for all records whose columns say the same of it: what each of them is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seat {
-    pub(super) near: Near,
-    pub(super) own: Found,
+    /// Its number among the seats.
+    pub(super) number: u32,
+    /// The number of the side that the interface is.
     pub(super) own_number: u32,
-    /// When `own` holds.
-    pub(super) valid: Range32,
+    /// Which interface that is.
+    own: Interface,
+    /// When `own_number` holds.
+    valid: Range32,
     /// Number of the ground it stands on.
-    pub(super) ground: u32,
-    /// Number of what logged it.
-    pub(super) device: u32,
+    ground: u32,
+    /// Number of what it has to do with facts.
+    pub(super) standing: u32,
+    /// Whether the interface is in the index.
+    pub(super) is_known: bool,
+    /// Whether it is a transit gateway's.
+    pub(super) is_transit: bool,
+    /// Whether it is an interface at all.
+    pub(super) has_interface: bool,
     /// The address that it was seen to have: most records show it again.
     pub(super) address: Option<IpAddr>,
+}
+
+/// Seats by their numbers, and by what the columns of records say.
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    seats: Vec<Seat>,
+    nears: Vec<Near>,
+    numbers: HashMap<Box<[u8]>, u32, Mixing>,
+    /// The columns of the last record.
+    last_key: Vec<u8>,
+    last: Option<u32>,
+}
+
+impl Seats {
+    pub(super) fn clear(&mut self) {
+        self.seats.clear();
+        self.nears.clear();
+        self.numbers.clear();
+        self.last = None;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    #[inline]
+    pub(super) fn near(&self, number: u32) -> Option<&Near> {
+        self.nears.get(number as usize)
+    }
+
+    #[inline]
+    fn get(&self, number: u32) -> Option<&Seat> {
+        self.seats.get(number as usize)
+    }
+
+    /// The seat of the last record, if the columns are those of this one. Records of an interface come in bursts.
+    #[inline]
+    fn same_as_last(&self, runs: &[(usize, usize)], values: Values<'_>) -> Option<&Seat> {
+        let mut rest = self.last_key.as_slice();
+        for run in runs {
+            if let Some(run) = values.run(*run) {
+                rest = rest.strip_prefix(run)?.strip_prefix(b"\n")?;
+            }
+        }
+        match rest {
+            [] => self.get(self.last?),
+            _ => None,
+        }
+    }
 }
 
 /// A VPC and a route table: what decides on who can be reached. It is read out of the index once, since every
@@ -38,6 +98,8 @@ pub(super) struct Ground {
     blocks: Vec<Block>,
     /// The routes, longest first.
     routes: Vec<Way>,
+    /// Where in the order of addresses another route begins to decide.
+    steps: Vec<Step>,
     /// Numbers of places that answers hold for: the VPC for its own addresses, the shard for public ones, the
     /// route table for all others.
     inside: u32,
@@ -45,27 +107,76 @@ pub(super) struct Ground {
     here: u32,
 }
 
+/// From an address on, up to the next step's, a route decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    from: u128,
+    /// The route's place; `NONE` for none.
+    way: u32,
+}
+
 /// A route, and the interface of its gateway.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    block: Block,
     kind: u32,
     gateway: u32,
     blackhole: bool,
+    /// Whether it leads out, so that what answers hold for public addresses hold for all of the shard.
+    out: bool,
     /// The number of the side that the gateway's interface is; `None` until it is asked for.
     hop: Option<u32>,
 }
 
+impl Ground {
+    /// The place of the route that decides for an address.
+    #[inline]
+    fn way(&self, address: u128) -> u32 {
+        let steps = self.steps.partition_point(|step| step.from <= address);
+        let step = steps.checked_sub(1).and_then(|last| self.steps.get(last));
+        step.map_or(NONE, |step| step.way)
+    }
+}
+
+/// Where the longest block that contains an address changes. Blocks contain each other or have no address in
+/// common. Of equal ones the first counts.
+fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
+    let mut blocks: Vec<(Block, u32)> = blocks.zip(0..).collect();
+    blocks.sort_by_key(|(block, way)| (block.base, block.length, Reverse(*way)));
+    let mut steps: Vec<Step> = Vec::new();
+    // The blocks that contain the address that is come to: their last addresses.
+    let mut around: Vec<(u128, u32)> = Vec::new();
+    for next in blocks.into_iter().map(Some).chain([None]) {
+        let is_over =
+            |(last, _): &mut (u128, u32)| next.is_none_or(|(block, _)| *last < block.base);
+        while let Some((last, _)) = around.pop_if(is_over) {
+            let way = around.last().map_or(NONE, |(_, way)| *way);
+            steps.extend(last.checked_add(1).map(|from| Step { from, way }));
+        }
+        if let Some((block, way)) = next {
+            steps.push(Step {
+                from: block.base,
+                way,
+            });
+            around.push((block.last(), way));
+        }
+    }
+    // Where several begin or end, the last word counts.
+    steps.reverse();
+    steps.dedup_by_key(|step| step.from);
+    steps.reverse();
+    steps
+}
+
 /// Who has an address, as seen from a place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reached {
+struct Reached {
     address: u128,
     place: u32,
     service: u32,
     /// When it holds.
     valid: Range32,
     /// The side's number.
-    pub number: u32,
+    number: u32,
 }
 
 /// Addresses that are kept: few ends take most of the traffic. The table grows while it is too small, so that a
@@ -79,6 +190,13 @@ pub(super) struct ReachedTable {
 /// Slots of a table to begin with, and at most; powers of two.
 const FEWEST_SLOTS: usize = 1 << 10;
 const MOST_SLOTS: usize = 1 << 17;
+
+/// Routes of these kinds lead to the internet.
+const WAYS_OUT: [u32; 3] = [
+    GatewayKind::Internet as u32,
+    GatewayKind::Nat as u32,
+    GatewayKind::EgressOnly as u32,
+];
 
 impl ReachedTable {
     pub(super) fn clear(&mut self) {
@@ -124,114 +242,59 @@ impl ReachedTable {
     }
 }
 
-/// Which columns of a layout say where a record was logged: runs of columns that stand side by side.
-pub(super) struct Plan {
-    pub(super) layout: Arc<Layout>,
-    pub(super) kind: FlowLogKind,
-    pub(super) runs: Vec<(usize, usize)>,
-    pub(super) start: Option<usize>,
-    pub(super) bytes: Option<usize>,
-    pub(super) protocol: Option<usize>,
-    pub(super) tcp_flags: Option<usize>,
-    pub(super) source: Option<usize>,
-    pub(super) destination: Option<usize>,
-    pub(super) packet_source: Option<usize>,
-    pub(super) packet_destination: Option<usize>,
-    /// Whether the layout tells next hops, which takes a look at each record.
-    pub(super) next_hops: bool,
-}
-
-/// The columns that do.
-pub(super) const OF_THE_SEAT: &[Field] = &[
-    Field::AccountId,
-    Field::InterfaceId,
-    Field::VpcId,
-    Field::SubnetId,
-    Field::InstanceId,
-    Field::Region,
-    Field::AzId,
-    Field::InterfaceType,
-    Field::ResourceId,
-    Field::EcsTaskArn,
-    Field::EcsTaskId,
-    Field::EcsServiceName,
-    Field::EcsClusterName,
-];
-
-impl Plan {
-    pub(super) fn new(layout: &Arc<Layout>) -> Plan {
-        let mut runs: Vec<(usize, usize)> = Vec::new();
-        for (place, column) in layout.columns().iter().enumerate() {
-            if !column
-                .field
-                .is_some_and(|field| OF_THE_SEAT.contains(&field))
-            {
-                continue;
-            }
-            match runs.last_mut() {
-                Some((_, last)) if *last + 1 == place => *last = place,
-                _ => runs.push((place, place)),
-            }
-        }
-        Plan {
-            kind: layout.kind(),
-            runs,
-            start: layout.place(Field::Start),
-            bytes: layout.place(Field::Bytes),
-            protocol: layout.place(Field::Protocol),
-            tcp_flags: layout.place(Field::TcpFlags),
-            source: layout.place(Field::Srcaddr),
-            destination: layout.place(Field::Dstaddr),
-            packet_source: layout.place(Field::PktSrcaddr),
-            packet_destination: layout.place(Field::PktDstaddr),
-            next_hops: layout.place(Field::NextHopInterfaceId).is_some(),
-            layout: Arc::clone(layout),
-        }
-    }
-}
-
 impl Enricher {
     /// Where a record of a VPC flow log was logged.
     #[inline]
     pub(super) fn seat(&mut self, flow: &FlowRecord<'_>, time: u32) -> Seat {
-        let mut key = std::mem::take(&mut self.key);
-        key.clear();
-        if let Some(plan) = &self.plan {
-            let (cells, buffer) = (flow.cells(), flow.buffer());
-            for (first, last) in &plan.runs {
-                if let (Some(first), Some(last)) = (cells.get(*first), cells.get(*last)) {
-                    let run = buffer.get(first.span().start..last.span().end);
-                    key.extend_from_slice(run.unwrap_or_default());
-                    key.push(b'\n');
-                }
-            }
+        let values = Values::of(flow);
+        match self.seats.same_as_last(&self.plan.runs, values) {
+            Some(seat) if seat.valid.contains(time) => *seat,
+            _ => self.next_seat(flow, time),
         }
-        // Records of an interface come in bursts.
-        let last = self.last_seat.1.filter(|seat| seat.valid.contains(time));
-        let seat = match last.filter(|_| self.last_seat.0 == key) {
-            Some(seat) => seat,
-            None => {
-                let known = self.seats.get(&*key).copied();
-                let seat = match known.filter(|seat| seat.valid.contains(time)) {
-                    Some(seat) => seat,
-                    None => {
-                        let seat = self.find_seat(flow, time);
-                        self.seats.insert(key.as_slice().into(), seat);
-                        seat
+    }
+
+    /// The seat of a record that was logged elsewhere than the last one.
+    #[inline(never)]
+    fn next_seat(&mut self, flow: &FlowRecord<'_>, time: u32) -> Seat {
+        let values = Values::of(flow);
+        let mut key = std::mem::take(&mut self.seats.last_key);
+        key.clear();
+        for run in self.plan.runs.iter().filter_map(|run| values.run(*run)) {
+            key.extend_from_slice(run);
+            key.push(b'\n');
+        }
+        let number = self.seats.numbers.get(&*key).copied();
+        let known = number.and_then(|number| self.seats.get(number).copied());
+        let seat = match known {
+            Some(seat) if seat.valid.contains(time) => seat,
+            _ => {
+                let next = self.seats.len() as u32;
+                let (seat, near) = self.find_seat(flow, time, number.unwrap_or(next));
+                match known {
+                    Some(_) => {
+                        let place = seat.number as usize;
+                        self.seats.seats.get_mut(place).map(|known| *known = seat);
+                        self.seats.nears.get_mut(place).map(|known| *known = near);
                     }
-                };
-                std::mem::swap(&mut self.last_seat.0, &mut key);
-                self.last_seat.1 = Some(seat);
+                    None => {
+                        self.seats.seats.push(seat);
+                        self.seats.nears.push(near);
+                        self.seats
+                            .numbers
+                            .insert(key.as_slice().into(), seat.number);
+                    }
+                }
                 seat
             }
         };
-        self.key = key;
+        self.seats.last_key = key;
+        self.seats.last = Some(seat.number);
         seat
     }
 
     #[cold]
     #[inline(never)]
-    fn find_seat(&mut self, flow: &FlowRecord<'_>, time: u32) -> Seat {
+    fn find_seat(&mut self, flow: &FlowRecord<'_>, time: u32, number: u32) -> (Seat, Near) {
         let text = |field| flow.text(field);
         let account = text(Field::AccountId).filter(|id| *id != "unknown");
         let hint = self.origin.clone();
@@ -246,15 +309,25 @@ impl Enricher {
         let (own, valid) = self.resolver.own(&near, time);
         let own_number = self.number(own);
         let device = self.device(self.side(own_number), &near);
-        Seat {
-            near,
-            own,
+        let standing = Standing {
+            shard: near.shard.unwrap_or(u16::MAX),
+            own: self.mark(own_number).class,
+            public: near.public,
+            device: self.devices.number(device),
+        };
+        let seat = Seat {
+            number,
             own_number,
+            own: own.interface(),
             valid,
             ground: self.ground(&near),
-            device: self.devices.number(device),
+            standing: self.standings.number(standing),
+            is_known: near.interface != NONE,
+            is_transit: near.kind == InterfaceKind::TransitGateway,
+            has_interface: near.has_interface(),
             address: None,
-        }
+        };
+        (seat, near)
     }
 
     /// The ground that a seat stands on.
@@ -265,18 +338,17 @@ impl Enricher {
         }
         let shard = near.shard.unwrap_or(u16::MAX);
         let (blocks, routes) = self.resolver.ground(near);
+        let ways = routes.iter().map(|route| Way {
+            kind: route.kind,
+            gateway: route.gateway.word(),
+            blackhole: route.blackhole,
+            out: WAYS_OUT.contains(&route.kind) && !route.blackhole,
+            hop: None,
+        });
         let ground = Ground {
             blocks,
-            routes: routes
-                .into_iter()
-                .map(|route| Way {
-                    block: route.block,
-                    kind: route.kind,
-                    gateway: route.gateway.word(),
-                    blackhole: route.blackhole,
-                    hop: None,
-                })
-                .collect(),
+            steps: steps(routes.iter().map(|route| route.block)),
+            routes: ways.collect(),
             // Seen from a transit gateway's interface, not the routes of the VPC decide.
             inside: self
                 .places
@@ -290,62 +362,57 @@ impl Enricher {
         number
     }
 
-    /// The route that decides for an address, and the place that answers about it hold for.
+    /// The place that an answer about an address holds for, and that of the route that decides for it.
     #[inline]
-    fn way(&self, seat: &Seat, address: u128, ip: IpAddr) -> (u32, Option<usize>) {
+    fn way(&self, seat: &Seat, address: u128, ip: IpAddr) -> (u32, u32) {
         let Some(ground) = self.grounds.get(seat.ground as usize) else {
-            return (NONE, None);
+            return (NONE, NONE);
         };
-        let mut ways = ground.routes.iter();
-        let way = ways.position(|way| way.block.contains(address));
+        let way = ground.way(address);
         if ground.blocks.iter().any(|block| block.contains(address)) {
             return (ground.inside, way);
         }
-        let out = [
-            GatewayKind::Internet as u32,
-            GatewayKind::Nat as u32,
-            GatewayKind::EgressOnly as u32,
-        ];
-        let way_out = way
-            .and_then(|way| ground.routes.get(way))
-            .is_some_and(|way| out.contains(&way.kind) && !way.blackhole);
-        match way_out && is_public(ip) && seat.near.kind != InterfaceKind::TransitGateway {
+        let out = ground.routes.get(way as usize).is_some_and(|way| way.out);
+        match out && !seat.is_transit && is_public(ip) {
             true => (ground.public, way),
             false => (ground.here, way),
         }
     }
 
-    /// The gateway of a route to an address, and the number of the side that its interface is.
+    /// Kind and gateway of a route to an address, and the number of the side that the gateway's interface is.
     #[inline]
     pub(super) fn gateway(
         &mut self,
         seat: &Seat,
-        way: Option<usize>,
+        way: u32,
         address: IpAddr,
     ) -> (Option<(u32, u32)>, u32) {
         let ground = self.grounds.get(seat.ground as usize);
-        let Some(found) = way.and_then(|way| ground?.routes.get(way)).copied() else {
-            return (None, NONE);
+        let found = match ground.and_then(|ground| ground.routes.get(way as usize)) {
+            Some(found) if !found.blackhole => found,
+            _ => return (None, NONE),
         };
-        if found.blackhole {
-            return (None, NONE);
+        let route = Some((found.kind, found.gateway));
+        match found.hop {
+            Some(hop) => (route, hop),
+            None => (route, self.find_hop(seat, way, address)),
         }
-        let hop = match found.hop {
-            Some(hop) => hop,
-            None => {
-                let hop = self.resolver.hop_of_route(&seat.near, address);
-                let hop = hop.map_or(NONE, |hop| self.number(hop));
-                let ground = self.grounds.get_mut(seat.ground as usize);
-                if let Some(way) = way.and_then(|way| ground?.routes.get_mut(way)) {
-                    way.hop = Some(hop);
-                }
-                hop
-            }
-        };
-        (Some((found.kind, found.gateway)), hop)
     }
 
-    /// The number of who has an address, as seen from where a record was logged, and the route there.
+    #[cold]
+    #[inline(never)]
+    fn find_hop(&mut self, seat: &Seat, way: u32, address: IpAddr) -> u32 {
+        let near = self.seats.near(seat.number).copied();
+        let hop = near.and_then(|near| self.resolver.hop_of_route(&near, address));
+        let hop = hop.map_or(NONE, |hop| self.number(hop));
+        let ground = self.grounds.get_mut(seat.ground as usize);
+        if let Some(way) = ground.and_then(|ground| ground.routes.get_mut(way as usize)) {
+            way.hop = Some(hop);
+        }
+        hop
+    }
+
+    /// The number of who has an address, as seen from where a record was logged, and the place of the route there.
     #[inline]
     pub(super) fn reach(
         &mut self,
@@ -353,7 +420,7 @@ impl Enricher {
         address: IpAddr,
         time: u32,
         service: Option<&str>,
-    ) -> (u32, Option<usize>) {
+    ) -> (u32, u32) {
         let service_number = match service {
             None => NONE,
             Some(service) => {
@@ -367,13 +434,15 @@ impl Enricher {
         let number = match known {
             Some(number) => number,
             None => {
-                let reached = self.find_reached(seat, address, time, service);
+                let (number, valid) = self.find_reached(seat, address, time, service);
                 self.reached.put(Reached {
+                    address: address_bits,
                     place,
                     service: service_number,
-                    ..reached
+                    valid,
+                    number,
                 });
-                reached.number
+                number
             }
         };
         (number, way)
@@ -387,33 +456,25 @@ impl Enricher {
         address: IpAddr,
         time: u32,
         service: Option<&str>,
-    ) -> Reached {
-        let (found, valid) = self.resolver.far(&seat.near, address, time, service);
-        Reached {
-            address: bits(address),
-            place: NONE,
-            service: NONE,
-            valid,
-            number: self.number(found),
-        }
+    ) -> (u32, Range32) {
+        let Some(near) = self.seats.near(seat.number).copied() else {
+            return (NONE, Range32::ALWAYS);
+        };
+        let (found, valid) = self.resolver.far(&near, address, time, service);
+        (self.number(found), valid)
     }
 
     /// Keeps the address that the interface was seen to have.
-    pub(super) fn learn(&mut self, address: IpAddr) {
-        let (key, Some(seat)) = (&self.last_seat.0, &mut self.last_seat.1) else {
-            return;
-        };
-        seat.address = Some(address);
-        if let Some(known) = self.seats.get_mut(&**key) {
-            known.address = seat.address;
+    pub(super) fn learn(&mut self, seat: &Seat, address: IpAddr) {
+        if let Some(seat) = self.seats.seats.get_mut(seat.number as usize) {
+            seat.address = Some(address);
         }
     }
 
     /// Whether what was found is the interface that logged the record.
     #[inline]
     pub(super) fn is_own(&self, seat: &Seat, number: u32) -> bool {
-        let found = self.founds.get(number as usize);
-        found.is_some_and(|found| self.resolver.same_interface(found, &seat.own))
+        seat.own.is_some() && self.mark(number).interface == seat.own
     }
 }
 

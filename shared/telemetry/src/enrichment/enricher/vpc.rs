@@ -2,197 +2,209 @@
 
 use std::net::IpAddr;
 
-use super::facts::FactsKey;
+use super::facts::Shown;
+use super::plan::{Column, Values};
 use super::seat::Seat;
 use super::{Enricher, Resolved, nothing};
 use crate::enrichment::resolution::{Found, NONE, Told, is_public};
 use crate::enrichment::side::How;
 use crate::enrichment::transfer::{HopSource, Place};
 use crate::flow::field::Field;
-use crate::flow::record::{Action, FlowDirection, FlowRecord};
+use crate::flow::record::{FlowDirection, FlowRecord};
+
+/// One side of a record: who it is about, and how the interface saw it.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// As which side the interface itself would be there.
+    side: FlowDirection,
+    /// The address of who talks.
+    talks: Option<IpAddr>,
+    /// The address that the interface saw; another one where packets go through a gateway.
+    seen: Option<IpAddr>,
+    /// The column that tells the service.
+    service: Column,
+}
 
 impl Enricher {
     /// A record of a VPC flow log.
     #[inline]
     pub(super) fn vpc(&mut self, flow: &FlowRecord<'_>, time: u32) -> Resolved {
         let seat = self.seat(flow, time);
-        let (cells, buffer) = (flow.cells(), flow.buffer());
-        let address = |place: Option<usize>| match cells.get(place?)?.datum(buffer) {
-            crate::Datum::Address(address) => Some(address),
-            _ => None,
+        let (values, columns) = (Values::of(flow), self.plan.columns);
+        let source = values.address(columns.source);
+        let destination = values.address(columns.destination);
+        let direction = match values.text(columns.direction) {
+            Some(b"ingress") => Some(FlowDirection::Ingress),
+            Some(b"egress") => Some(FlowDirection::Egress),
+            _ => self.direction(&seat, source, destination),
         };
-        let (mut places, mut next_hops) = ([None; 4], false);
-        if let Some(plan) = &self.plan {
-            places = [
-                plan.source,
-                plan.destination,
-                plan.packet_source,
-                plan.packet_destination,
-            ];
-            next_hops = plan.next_hops;
-        }
-        let [source, destination, packet_source, packet_destination] = places.map(address);
         // Who talks to whom; the record's other addresses are the hop that the interface saw.
-        let sender = packet_source.or(source);
-        let receiver = packet_destination.or(destination);
-        let service = |field| flow.text(field).filter(|service| *service != "-");
-        let direction = match flow.direction() {
-            Some(direction) => Some(direction),
-            None => self.direction(&seat, source, destination),
+        let sender = End {
+            side: FlowDirection::Egress,
+            talks: values.address(columns.packet_source).or(source),
+            seen: source,
+            service: columns.source_service,
         };
-        let own_at = |side, address: Option<IpAddr>, seen| {
-            // A regional NAT gateway has no interface whose address a record could show.
-            direction == Some(side) && address == seen && seat.near.has_interface()
+        let receiver = End {
+            side: FlowDirection::Ingress,
+            talks: values.address(columns.packet_destination).or(destination),
+            seen: destination,
+            service: columns.destination_service,
         };
-        let mut ends = [(seat.own_number, None); 2];
-        let sides = [
-            (
-                FlowDirection::Egress,
-                sender,
-                source,
-                Field::PktSrcAwsService,
-            ),
-            (
-                FlowDirection::Ingress,
-                receiver,
-                destination,
-                Field::PktDstAwsService,
-            ),
-        ];
-        for (end, (side, talks, seen, service_field)) in ends.iter_mut().zip(sides) {
-            let Some(address) = talks else {
-                let found = nothing(How::NoAddress);
-                *end = (self.number(found), None);
-                continue;
-            };
-            // Its own address, whoever has it by now.
-            let may_be_own = direction.is_none_or(|direction| direction == side);
-            if own_at(side, talks, seen)
-                || (may_be_own && self.resolver.is_own(&seat.near, address))
-            {
-                continue;
-            }
-            // What a transit gateway takes in, or brings, is on its other side.
-            if direction == Some(side)
-                && talks != seen
-                && let Some(attachment) = self.resolver.attachment_of(&seat.near)
-            {
-                let (found, _) = self.resolver.through_attachment(
-                    &attachment,
-                    None,
-                    address,
-                    time,
-                    service(service_field),
-                );
-                *end = (self.number(found), None);
-                continue;
-            }
-            let (number, way) = self.reach(&seat, address, time, service(service_field));
-            *end = match self.is_own(&seat, number) {
-                true => (seat.own_number, way),
-                false => (number, way),
-            };
-        }
-        let (talks, seen) = match direction {
-            Some(FlowDirection::Ingress) => (sender, source),
-            _ => (receiver, destination),
+        let (mut source, way_back) = self.end(&seat, &sender, direction, values, time);
+        let (mut destination, way_there) = self.end(&seat, &receiver, direction, values, time);
+        let is_ingress = direction == Some(FlowDirection::Ingress);
+        let (far, way) = match is_ingress {
+            true => (sender, way_back),
+            false => (receiver, way_there),
         };
-        let far_end = usize::from(direction != Some(FlowDirection::Ingress));
-        let way = ends.get(far_end).and_then(|(_, way)| *way);
-        let (route, gateway) = match talks {
+        let (route, gateway) = match far.talks {
             Some(talks) if direction.is_some() => self.gateway(&seat, way, talks),
             _ => (None, NONE),
         };
-        let mut hop = match (talks, seen) {
+        let mut hop = match (far.talks, far.seen) {
             (Some(talks), Some(seen)) if talks != seen => {
                 let (number, _) = self.reach(&seat, seen, time, None);
                 Some((number, HopSource::Address))
             }
             _ => (gateway != NONE).then_some((gateway, HopSource::Route)),
         };
-        if next_hops && let Some((told, carrier)) = next_hop(flow) {
+        if let Some((told, carrier)) = next_hop(flow, values.text(columns.next_hop)) {
+            let far_side = match is_ingress {
+                true => &mut source,
+                false => &mut destination,
+            };
             let is_endpoint = told.interface_type.as_deref() == Some("vpc_endpoint");
             let told = self.resolver.tell(told);
-            let far = ends.get(far_end).map_or(NONE, |(number, _)| *number);
-            let found = self.founds.get(far as usize).copied();
+            let found = self.founds.get(*far_side as usize).copied();
             // The next hop is the far end itself, where it is within the VPC and nothing is in between.
-            let itself = talks == seen
+            let itself = far.talks == far.seen
                 && (!carrier || is_endpoint)
                 && found.is_some_and(|found| is_inside(found.place));
             if !itself || is_endpoint {
                 let found = Found::of_record(told);
                 hop = Some((self.number(found), HopSource::Record));
             }
-            if let (true, Some(found), Some(end)) = (itself, found, ends.get_mut(far_end))
+            if let (true, Some(found)) = (itself, found)
                 && found.interface == NONE
             {
                 let found = self.resolver.told_side(found, told);
-                *end = (self.number(found), None);
+                *far_side = self.number(found);
             }
         }
-        let rejected = flow.action() == Some(Action::Reject);
-        let [(source, _), (destination, _)] = ends;
-        let key = FactsKey {
-            source: self.class(source),
-            destination: self.class(destination),
-            hop: hop.map_or(NONE, |(number, _)| self.class(number)),
-            hop_by: hop.map(|(_, by)| by),
+        let rejected = values.text(columns.action) == Some(b"REJECT");
+        let shown = Shown {
+            source: self.mark(source).class,
+            destination: self.mark(destination).class,
+            standing: seat.standing,
             direction,
-            path: flow
-                .integer(Field::TrafficPath)
-                .and_then(|path| u8::try_from(path).ok()),
+            path: values.octet(columns.traffic_path),
             rejected,
-            log: (0, NONE),
-            shard: seat.near.shard.unwrap_or(u16::MAX),
+            hop: hop.map(|(number, by)| (self.mark(number).class, by)),
             route,
-            own: self.class(seat.own_number),
-            device: seat.device,
-            public: seat.near.public,
-        };
-        let slot = key.slot();
-        let facts = match self.fact_slots.get(slot) {
-            Some(Some((known, number))) if *known == key => *number,
-            _ => self.find_facts(slot, key, &seat.near),
         };
         Resolved {
             source,
             destination,
-            facts,
-            near: seat.near,
-            far: match direction {
-                Some(FlowDirection::Ingress) => source,
-                _ => destination,
+            facts: self.facts_of(&shown, seat.number),
+            seat: seat.number,
+            far: match is_ingress {
+                true => source,
+                false => destination,
             },
             rejected,
         }
     }
 
+    /// The number of a side, and the place of the route there.
+    #[inline]
+    fn end(
+        &mut self,
+        seat: &Seat,
+        end: &End,
+        direction: Option<FlowDirection>,
+        values: Values<'_>,
+        time: u32,
+    ) -> (u32, u32) {
+        let Some(address) = end.talks else {
+            return (self.number(nothing(How::NoAddress)), NONE);
+        };
+        if direction.is_none_or(|direction| direction == end.side) {
+            // A regional NAT gateway has no interface whose address a record could show.
+            let is_own = direction.is_some() && end.talks == end.seen && seat.has_interface;
+            if is_own || self.is_own_address(seat, address) {
+                return (seat.own_number, NONE);
+            }
+            // What a transit gateway takes in, or brings, is on its other side.
+            if direction.is_some()
+                && end.talks != end.seen
+                && let Some(attachment) = self.attachment_of(seat)
+            {
+                let service = service(values.text(end.service));
+                let resolver = &mut self.resolver;
+                let (found, _) =
+                    resolver.through_attachment(&attachment, None, address, time, service);
+                return (self.number(found), NONE);
+            }
+        }
+        let service = service(values.text(end.service));
+        let (number, way) = self.reach(seat, address, time, service);
+        match self.is_own(seat, number) {
+            true => (seat.own_number, way),
+            false => (number, way),
+        }
+    }
+
+    /// Whether the interface that logs has an address, whoever has it by now.
+    fn is_own_address(&self, seat: &Seat, address: IpAddr) -> bool {
+        let near = self.seats.near(seat.number);
+        near.is_some_and(|near| self.resolver.is_own(near, address))
+    }
+
+    fn attachment_of(&self, seat: &Seat) -> Option<String> {
+        let near = self.seats.near(seat.number).filter(|_| seat.is_transit);
+        self.resolver.attachment_of(near?)
+    }
+
     /// Which way packets went, by which of the addresses is the interface's.
     #[inline]
-    pub(super) fn direction(
+    fn direction(
         &mut self,
         seat: &Seat,
         source: Option<IpAddr>,
         destination: Option<IpAddr>,
     ) -> Option<FlowDirection> {
         let (source, destination) = (source?, destination?);
-        if seat.near.interface != NONE {
-            if let Some(own) = seat.address
-                && (own == source) != (own == destination)
-            {
-                return Some(match own == source {
-                    true => FlowDirection::Egress,
-                    false => FlowDirection::Ingress,
-                });
+        if seat.is_known && seat.address.is_some() {
+            match (
+                seat.address == Some(source),
+                seat.address == Some(destination),
+            ) {
+                (true, false) => return Some(FlowDirection::Egress),
+                (false, true) => return Some(FlowDirection::Ingress),
+                _ => {}
             }
-            let has = |address| self.resolver.is_own(&seat.near, address);
+        }
+        self.find_direction(seat, source, destination)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_direction(
+        &mut self,
+        seat: &Seat,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Option<FlowDirection> {
+        if seat.is_known {
+            let has = |address| self.is_own_address(seat, address);
             match (has(source), has(destination)) {
                 (true, false) => {
-                    self.learn(source);
+                    self.learn(seat, source);
                     return Some(FlowDirection::Egress);
                 }
                 (false, true) => {
-                    self.learn(destination);
+                    self.learn(seat, destination);
                     return Some(FlowDirection::Ingress);
                 }
                 _ => {}
@@ -202,9 +214,19 @@ impl Enricher {
         match (source.is_ipv4(), is_public(source), is_public(destination)) {
             (true, false, true) => Some(FlowDirection::Egress),
             (true, true, false) => Some(FlowDirection::Ingress),
-            _ => self.resolver.inside(&seat.near, source, destination),
+            _ => {
+                let near = self.seats.near(seat.number)?;
+                self.resolver.inside(near, source, destination)
+            }
         }
     }
+}
+
+/// The service that a column names.
+#[inline]
+fn service(text: Option<&[u8]>) -> Option<&str> {
+    let service = std::str::from_utf8(text?).ok();
+    service.filter(|service| *service != "-")
 }
 
 /// Whether an interface of the VPC may have the address.
@@ -213,11 +235,13 @@ fn is_inside(place: Place) -> bool {
 }
 
 /// The next hop as the record tells it, and whether it carries others' traffic.
-fn next_hop(flow: &FlowRecord<'_>) -> Option<(Told, bool)> {
+#[inline]
+fn next_hop(flow: &FlowRecord<'_>, interface: Option<&[u8]>) -> Option<(Told, bool)> {
+    let interface = std::str::from_utf8(interface?).ok()?;
     let text = |field| flow.text(field).map(Box::<str>::from);
     let interface_type = text(Field::NextHopInterfaceType);
     let told = Told {
-        interface_id: Some(text(Field::NextHopInterfaceId)?),
+        interface_id: Some(interface.into()),
         subnet_id: text(Field::NextHopSubnetId),
         az_id: text(Field::NextHopAzId),
         vpc_id: text(Field::NextHopVpcId),
