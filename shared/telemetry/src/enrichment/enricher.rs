@@ -17,7 +17,6 @@ use super::field::{End, FieldSet, FieldValue, FlowField, SideField};
 use super::geography::Geography;
 use super::price::PriceTable;
 use super::protocol::{protocol_name, tcp_flag_names};
-use super::rejection::SecurityRule;
 use super::resolution::{Found, Interface, LoadShard, Loaded, NONE, Near, Resolver};
 use super::side::{How, Side};
 use super::transfer::Place;
@@ -34,6 +33,7 @@ mod seat;
 mod transit_gateway;
 mod vpc;
 
+use explanation::Guards;
 pub use facts::Facts;
 use facts::{Class, DeviceFacts, FactsKey, ShownTable, Standing};
 pub(super) use memo::Mixing;
@@ -307,7 +307,7 @@ pub struct Enricher {
     reached: ReachedTable,
     plan: Plan,
     rejection: Rejection,
-    rules: Vec<SecurityRule>,
+    guards: Guards,
 }
 
 impl Enricher {
@@ -342,7 +342,7 @@ impl Enricher {
             reached: ReachedTable::default(),
             plan: Plan::default(),
             rejection: Rejection::default(),
-            rules: Vec::new(),
+            guards: Guards::default(),
         }
     }
 
@@ -378,6 +378,7 @@ impl Enricher {
         self.standings.clear();
         self.seats.clear();
         self.reached.clear();
+        self.guards.clear();
         self.resolver.forget();
     }
 

@@ -311,6 +311,9 @@ impl Resolver {
 
     /// Gives what is told a number.
     pub fn tell(&mut self, told: Told) -> u32 {
+        if told == Told::default() {
+            return 0;
+        }
         if let Some(place) = self.told_places.get(&told) {
             return *place;
         }
@@ -588,39 +591,47 @@ impl Resolver {
 
     /// Who has an address in a VPC, as one shard sees it.
     fn in_vpc(&self, shard: u16, vpc: u32, address: IpAddr, time: u32, how: How) -> Option<Timed> {
-        let file = self.shard(shard)?;
-        let mut valid = Range32::ALWAYS;
-        match file.holder(vpc, address, time) {
-            Holder::Interface(row, tenure, range) => {
-                let interface = self.interface(shard, row)?;
-                let found = Found {
-                    shard,
-                    vpc,
-                    subnet: or_none(interface.subnet),
-                    interface: row,
-                    ..Found::unknown(how, Place::Vpc, 0)
-                };
-                return Some(self.aged(found, &interface, tenure, time, range));
-            }
-            Holder::NotThen(range) => valid = range,
-            Holder::Nobody => {}
-        }
-        let (subnet, _) = file.subnet_at(vpc, address)?;
+        let valid = match self.held(shard, vpc, address, time, how)? {
+            Ok(held) => return Some(held),
+            Err(valid) => valid,
+        };
+        let (subnet, _) = self.shard(shard)?.subnet_at(vpc, address)?;
+        let how = match how {
+            How::Address => How::Subnet,
+            how => how,
+        };
         let found = Found {
             shard,
             vpc,
             subnet,
-            ..Found::unknown(
-                if how == How::Address {
-                    How::Subnet
-                } else {
-                    how
-                },
-                Place::Vpc,
-                0,
-            )
+            ..Found::unknown(how, Place::Vpc, 0)
         };
         Some((found, valid))
+    }
+
+    /// The interface that has an address in a VPC, as one shard sees it; or the times at which none is known to.
+    fn held(
+        &self,
+        shard: u16,
+        vpc: u32,
+        address: IpAddr,
+        time: u32,
+        how: How,
+    ) -> Option<Result<Timed, Range32>> {
+        let (row, tenure, range) = match self.shard(shard)?.holder(vpc, address, time) {
+            Holder::Interface(row, tenure, range) => (row, tenure, range),
+            Holder::NotThen(range) => return Some(Err(range)),
+            Holder::Nobody => return Some(Err(Range32::ALWAYS)),
+        };
+        let interface = self.interface(shard, row)?;
+        let found = Found {
+            shard,
+            vpc,
+            subnet: or_none(interface.subnet),
+            interface: row,
+            ..Found::unknown(how, Place::Vpc, 0)
+        };
+        Some(Ok(self.aged(found, &interface, tenure, time, range)))
     }
 
     /// Who has an address in a VPC, as all who see it know: its owner and those that share it.
@@ -766,12 +777,12 @@ impl Resolver {
             return (Found::unknown(near.how, Place::Unknown, 0), Range32::ALWAYS);
         };
         let vpc: Option<VpcRow> = file.file().follow(link(near.vpc));
-        let vpc = vpc.and_then(|row| file.file().text(row.id).map(str::to_owned));
+        let vpc = vpc.and_then(|row| file.file().text(row.id));
         let vpc = vpc.unwrap_or_default();
         if file.vpc_contains(near.vpc, address) == Some(true)
             || file.subnet_at(near.vpc, address).is_some()
         {
-            let found = self.in_any(&vpc, Some((shard, near.vpc)), address, time, How::Address);
+            let found = self.in_any(vpc, Some((shard, near.vpc)), address, time, How::Address);
             return found.unwrap_or_else(|| {
                 let found = Found {
                     shard,
@@ -782,19 +793,17 @@ impl Resolver {
             });
         }
         // Even where no block is known, an interface may have the address.
-        if let Some(found) = self.in_vpc(shard, near.vpc, address, time, How::Address)
-            && found.0.interface != NONE
-        {
+        if let Some(Ok(found)) = self.held(shard, near.vpc, address, time, How::Address) {
             return found;
         }
         if near.kind == InterfaceKind::TransitGateway
-            && let Some(found) = self.behind_gateway_of(&vpc, shard, address, time, service)
+            && let Some(found) = self.behind_gateway_of(vpc, shard, address, time, service)
         {
             return found;
         }
         let mut subnet = near.subnet;
         if !self.has_routes(shard, subnet) {
-            return self.by_reach(shard, &vpc, address, time, service);
+            return self.by_reach(shard, vpc, address, time, service);
         }
         for _ in 0..MAX_DETOURS {
             let Some(route) = self.route_of(shard, subnet, address) else {
@@ -803,18 +812,18 @@ impl Resolver {
             let id = file.file().text(route.gateway).unwrap_or_default();
             let gateway_name = || file.gateway(id).and_then(|row| file.file().text(row.name));
             match GatewayKind::of(route.kind) {
-                GatewayKind::Peering => return self.peer(id, &vpc, address, time),
+                GatewayKind::Peering => return self.peer(id, vpc, address, time),
                 GatewayKind::Transit => {
-                    let beyond = self.transit_from(id, &vpc, address);
+                    let beyond = self.transit_from(id, vpc, address);
                     let how = How::TransitGateway;
-                    return self.beyond(beyond, how, shard, &vpc, Some(id), address, time, service);
+                    return self.beyond(beyond, how, shard, vpc, Some(id), address, time, service);
                 }
                 GatewayKind::CoreNetwork => {
                     // Routes name it by its ARN, attachments by its id.
                     let id = id.rsplit('/').next().unwrap_or_default();
-                    let beyond = self.transit_from(id, &vpc, address);
+                    let beyond = self.transit_from(id, vpc, address);
                     let how = How::CoreNetwork;
-                    return self.beyond(beyond, how, shard, &vpc, Some(id), address, time, service);
+                    return self.beyond(beyond, how, shard, vpc, Some(id), address, time, service);
                 }
                 // A private NAT gateway goes on by its own subnet's routes.
                 GatewayKind::Nat if !is_public(address) => {

@@ -208,6 +208,24 @@ pub enum InterfaceKind {
     Unknown,
 }
 
+impl InterfaceKind {
+    /// Whether it passes others' packets on unseen: whoever they are of is seen at both of its sides.
+    pub(super) fn is_carrier(self) -> bool {
+        self == InterfaceKind::RegionalNatGateway || self.is_without_groups()
+    }
+
+    /// Whether it is an interface that security groups cannot be given to.
+    pub(super) fn is_without_groups(self) -> bool {
+        matches!(
+            self,
+            InterfaceKind::NatGateway
+                | InterfaceKind::TransitGateway
+                | InterfaceKind::GatewayLoadBalancerEndpoint
+                | InterfaceKind::FirewallEndpoint
+        )
+    }
+}
+
 /// One end, hop, or the place of the log, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct End<'a> {

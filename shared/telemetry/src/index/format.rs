@@ -556,6 +556,9 @@ pub struct Rows<'f, R> {
     row: PhantomData<fn() -> R>,
 }
 
+/// Rows of a key that are looked at one by one.
+const FEW_ROWS: u32 = 4;
+
 impl<'f, R: Row> Rows<'f, R> {
     /// How many rows there are.
     #[inline]
@@ -598,6 +601,13 @@ impl<'f, R: Row> Rows<'f, R> {
     #[inline]
     pub fn equal<K: Ord>(&self, key: K, key_of: impl Fn(&R) -> K) -> Range<u32> {
         let start = self.partition_point(|row| key_of(row) < key);
+        let same = |row: u32| self.get(row).is_some_and(|row| key_of(&row) == key);
+        // Few rows have a key in most tables: a look at them spares the search for the end.
+        for end in start..start.saturating_add(FEW_ROWS) {
+            if !same(end) {
+                return start..end;
+            }
+        }
         let end = self.partition_point(|row| key_of(row) <= key);
         start..end.max(start)
     }

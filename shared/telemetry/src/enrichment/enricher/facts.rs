@@ -441,7 +441,7 @@ fn count_volume(
 ) -> bool {
     let here = sighting.here.kind;
     match sighting.direction {
-        FlowDirection::Egress if !is_carrier(here) => true,
+        FlowDirection::Egress if !here.is_carrier() => true,
         // What a transit gateway brings in was not seen in this VPC before.
         FlowDirection::Egress if here == InterfaceKind::TransitGateway => {
             sender_logged != Some(true)
@@ -456,19 +456,8 @@ fn count_volume(
                     | transfer::Via::NetworkFirewall
             );
             // The carrier's own interface, in the same VPC, saw it before.
-            let seen = carried && vpc_logged && !is_carrier(here);
+            let seen = carried && vpc_logged && !here.is_carrier();
             sender_logged != Some(true) && !seen
         }
     }
-}
-
-fn is_carrier(kind: InterfaceKind) -> bool {
-    matches!(
-        kind,
-        InterfaceKind::NatGateway
-            | InterfaceKind::RegionalNatGateway
-            | InterfaceKind::TransitGateway
-            | InterfaceKind::GatewayLoadBalancerEndpoint
-            | InterfaceKind::FirewallEndpoint
-    )
 }
