@@ -140,11 +140,11 @@ impl NdjsonEncoder {
         if let Record::Firewall(entry) = record {
             self.additions.use_entry(entry);
         }
-        let [source, destination, facts] = self.additions.parts(enrichment);
-        self.output.write_parts([source, destination, facts]);
         self.own.clear();
         self.additions.write_own(enrichment, &mut self.own);
-        self.output.write_parts([&self.own]);
+        let [source, destination, facts] = self.additions.parts(enrichment);
+        let parts = [source, destination, facts, &self.own];
+        self.output.write_parts(parts);
     }
 
     /// Opens an object and appends a record's members, each followed by a comma; returns where they start.

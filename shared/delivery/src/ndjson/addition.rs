@@ -112,25 +112,34 @@ impl Additions {
     /// Writes the values that are the record's own.
     #[inline]
     pub fn write_own(&self, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) {
-        for (field, value) in enrichment.own_values() {
-            match value {
-                FieldValue::Decimal(amount) if self.taken.is_empty() => {
-                    out.push(b'"');
-                    out.extend_from_slice(field.name().as_bytes());
-                    out.extend_from_slice(b"\":");
-                    write_amount(out, amount);
-                    out.push(b',');
-                }
-                // Names that IANA gives need no escape.
-                FieldValue::Text(text)
-                    if field == FlowField::ProtocolName && self.taken.is_empty() =>
-                {
-                    out.extend_from_slice(b"\"protocol_name\":\"");
-                    out.extend_from_slice(text.as_bytes());
-                    out.extend_from_slice(b"\",");
-                }
-                value => write_member(out, &self.taken, &[field.name()], value),
+        let rare = enrichment.rejection.is_some() || enrichment.sample_rate > 1;
+        if rare || !self.taken.is_empty() {
+            return self.write_all_own(enrichment, out);
+        }
+        // What all but few records have, in the order of the dictionary. Neither keywords of IANA nor names of flags
+        // need an escape.
+        if let Some(amount) = enrichment.cost {
+            out.extend_from_slice(b"\"transfer_cost_usd\":");
+            write_amount(out, amount);
+            out.push(b',');
+        }
+        let texts: [(&[u8], Option<&str>); 2] = [
+            (b"\"protocol_name\":\"", enrichment.protocol_name),
+            (b"\"tcp_flag_names\":\"", enrichment.tcp_flag_names),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                out.extend_from_slice(name);
+                out.extend_from_slice(text.as_bytes());
+                out.extend_from_slice(b"\",");
             }
+        }
+    }
+
+    #[cold]
+    fn write_all_own(&self, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) {
+        for (field, value) in enrichment.own_values() {
+            write_member(out, &self.taken, &[field.name()], value);
         }
     }
 }
@@ -241,6 +250,41 @@ mod tests {
             write_amount(&mut out, amount);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
+    }
+
+    /// The short way writes what the long one does.
+    #[test]
+    fn own_values_have_the_names_of_the_dictionary() {
+        use telemetry::enrichment::{Enricher, FieldSet, Loaded, Options};
+        use telemetry::{LogReader, ReadOptions, Row};
+        let log = "protocol bytes tcp-flags srcaddr dstaddr\n6 1500 18 10.0.0.1 10.0.0.2\n\
+                   61 7 0 10.0.0.1 10.0.0.2\n17 - - 10.0.0.1 10.0.0.2\n";
+        let options = ReadOptions::new(std::env::temp_dir());
+        let mut reader = LogReader::open(log.as_bytes(), &options).unwrap();
+        let all = Options::new(FieldSet::parse("full").unwrap());
+        let load = Box::new(|_: &str, _: &str| Loaded::Missing);
+        let mut enricher = Enricher::new(all.into(), Loaded::Missing, load);
+        let mut written = Vec::new();
+        while let Some(row) = reader.next_row().unwrap() {
+            let Row::Record(record) = row else { continue };
+            let mut enrichment = enricher.enrich(&record);
+            enrichment.cost = Some(0.09);
+            enrichment.sample_rate = if written.len() == 2 { 10 } else { 1 };
+            let additions = Additions::default();
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            additions.write_own(&enrichment, &mut short);
+            additions.write_all_own(&enrichment, &mut long);
+            assert_eq!(short, long);
+            written.push(String::from_utf8(short).unwrap());
+        }
+        assert_eq!(
+            written,
+            [
+                "\"transfer_cost_usd\":0.09,\"protocol_name\":\"TCP\",\"tcp_flag_names\":\"SYN|ACK\",",
+                "\"transfer_cost_usd\":0.09,",
+                "\"transfer_cost_usd\":0.09,\"protocol_name\":\"UDP\",\"sample_rate\":10,",
+            ]
+        );
     }
 
     proptest::proptest! {

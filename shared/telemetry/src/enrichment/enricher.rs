@@ -35,11 +35,11 @@ mod vpc;
 
 use explanation::Guards;
 pub use facts::Facts;
-use facts::{Class, DeviceFacts, FactsKey, ShownTable, Standing};
+use facts::{Class, DeviceFacts, FactsKey, ShownKey, Standing};
 pub(super) use memo::Mixing;
-use memo::Numbered;
+use memo::{Numbered, Slots};
 use plan::{Plan, Values};
-use seat::{Ground, ReachedTable, Seats};
+use seat::{Far, Ground, Reached, Seats};
 
 /// What `device` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,10 +301,13 @@ pub struct Enricher {
     ground_numbers: HashMap<Near, u32, Mixing>,
     names: Numbered<Box<str>>,
     fact_numbers: HashMap<FactsKey, u32, Mixing>,
-    shown: ShownTable,
+    /// The first facts of a hash.
+    facts_by_hash: HashMap<u64, u32, Mixing>,
+    /// Facts of what was shown lately.
+    shown: Slots<ShownKey, u32>,
     standings: Numbered<Standing>,
     seats: Seats,
-    reached: ReachedTable,
+    reached: Slots<Far, Reached>,
     plan: Plan,
     rejection: Rejection,
     guards: Guards,
@@ -336,10 +339,11 @@ impl Enricher {
             ground_numbers: HashMap::default(),
             names: Numbered::default(),
             fact_numbers: HashMap::default(),
-            shown: ShownTable::default(),
+            facts_by_hash: HashMap::default(),
+            shown: Slots::default(),
             standings: Numbered::default(),
             seats: Seats::default(),
-            reached: ReachedTable::default(),
+            reached: Slots::default(),
             plan: Plan::default(),
             rejection: Rejection::default(),
             guards: Guards::default(),
@@ -374,6 +378,7 @@ impl Enricher {
         self.ground_numbers.clear();
         self.names.clear();
         self.fact_numbers.clear();
+        self.facts_by_hash.clear();
         self.shown.clear();
         self.standings.clear();
         self.seats.clear();

@@ -2,10 +2,10 @@
 //!
 //! Facts depend on the classes of the sides, not on the sides: most flows between two subnets have the same.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 
 use super::memo::Mixer;
-use super::{Device, Enricher};
+use super::{Device, Enricher, MAX_KEPT};
 use crate::enrichment::field::{FieldValue, FlowField};
 use crate::enrichment::resolution::{NONE, Near};
 use crate::enrichment::side::{Side, Status};
@@ -39,6 +39,20 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// A hash: what has the same is looked at whether it is equal.
+    fn hash(&self) -> u64 {
+        let mut hash = Mixer::default();
+        let transfer = self.transfer.map(|transfer| {
+            let leg = (transfer.leg.over, transfer.leg.scope);
+            (transfer.via, transfer.scope, transfer.confidence, leg)
+        });
+        let device = (&self.device, self.device_type, &self.device_name);
+        (device, self.direction, &self.gateway, transfer).hash(&mut hash);
+        let price = self.per_gb.map(f64::to_bits);
+        (price, self.count_volume, self.metadata).hash(&mut hash);
+        hash.finish()
+    }
+
     pub(crate) fn value(&self, field: FlowField) -> Option<FieldValue<'_>> {
         let text = FieldValue::Text;
         match field {
@@ -118,9 +132,9 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The same in few words, which are quickly compared: other words for whatever differs.
+    /// The same in few words: other ones for whatever differs.
     #[inline]
-    fn words(&self) -> [u64; 4] {
+    fn key(&self) -> ShownKey {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         let (kind, gateway) = self.route.unwrap_or((NONE, NONE));
         let (hop, hop_by) = match self.hop {
@@ -136,47 +150,23 @@ impl Shown {
         };
         let path = self.path.map_or(0, |path| 1 + u32::from(path));
         let marks = direction | u32::from(self.rejected) << 2 | hop_by << 3 | path << 8;
-        [
+        ShownKey([
             pair(self.source, self.destination),
             pair(self.standing, hop),
             pair(kind, gateway),
             marks.into(),
-        ]
+        ])
     }
 }
 
-/// Facts of what was shown lately, found without a search.
-#[derive(Debug, Default)]
-pub(super) struct ShownTable {
-    slots: Vec<Option<([u64; 4], u32)>>,
-}
+/// What was shown, in few words that are quickly compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShownKey([u64; 4]);
 
-/// Slots of the table; a power of two.
-const SHOWN_SLOTS: usize = 1 << 12;
-
-impl ShownTable {
-    pub(super) fn clear(&mut self) {
-        self.slots.clear();
-    }
-
+impl Hash for ShownKey {
     #[inline]
-    fn slot(words: &[u64; 4]) -> usize {
-        let mut hash = Mixer::default();
-        words.iter().for_each(|word| hash.add(*word));
-        hash.finish() as usize & (SHOWN_SLOTS - 1)
-    }
-
-    #[inline]
-    fn get(&self, words: &[u64; 4]) -> Option<u32> {
-        let (known, number) = self.slots.get(Self::slot(words))?.as_ref()?;
-        (known == words).then_some(*number)
-    }
-
-    fn put(&mut self, words: [u64; 4], number: u32) {
-        self.slots.resize(SHOWN_SLOTS, None);
-        if let Some(slot) = self.slots.get_mut(Self::slot(&words)) {
-            *slot = Some((words, number));
-        }
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|word| state.write_u64(*word));
     }
 }
 
@@ -230,16 +220,16 @@ impl Enricher {
     /// The number of the facts of a record of a VPC flow log, that was logged there.
     #[inline]
     pub(super) fn facts_of(&mut self, shown: &Shown, seat: u32) -> u32 {
-        let words = shown.words();
-        match self.shown.get(&words) {
-            Some(number) => number,
-            None => self.find_facts(words, shown, seat),
+        let key = shown.key();
+        match self.shown.get(&key) {
+            Some(number) => *number,
+            None => self.find_facts(key, shown, seat),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn find_facts(&mut self, words: [u64; 4], shown: &Shown, seat: u32) -> u32 {
+    fn find_facts(&mut self, shown_key: ShownKey, shown: &Shown, seat: u32) -> u32 {
         let near = self.seats.near(seat).copied();
         let standing = self.standings.get(shown.standing).copied();
         let (Some(near), Some(standing)) = (near, standing) else {
@@ -267,13 +257,25 @@ impl Enricher {
                 self.keep(key, facts)
             }
         };
-        self.shown.put(words, number);
+        self.shown.put(shown_key, number);
         number
     }
 
+    /// Keeps facts, and gives them a number: the one that equal facts have, which many keys lead to.
     pub(super) fn keep(&mut self, key: FactsKey, facts: Facts) -> u32 {
-        let number = self.kept.facts.len() as u32;
-        self.kept.facts.push(facts);
+        let next = self.kept.facts.len() as u32;
+        let first = *self.facts_by_hash.entry(facts.hash()).or_insert(next);
+        let number = match self.kept.facts.get(first as usize) {
+            Some(known) if *known == facts => first,
+            _ => {
+                self.kept.facts.push(facts);
+                next
+            }
+        };
+        // Only a search is lost.
+        if self.fact_numbers.len() > MAX_KEPT {
+            self.fact_numbers.clear();
+        }
         self.fact_numbers.insert(key, number);
         number
     }

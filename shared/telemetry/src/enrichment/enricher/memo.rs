@@ -48,6 +48,67 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
     }
 }
 
+/// Answers that are kept: few keys take most of the questions. Each key has one slot, which the last one that was put
+/// there has. The table grows while it is too small, so that a small object does not pay for a large one.
+#[derive(Debug)]
+pub(super) struct Slots<K, V> {
+    slots: Vec<Option<(K, V)>>,
+    missed: usize,
+}
+
+/// Slots of a table to begin with, and at most; powers of two.
+const FEWEST_SLOTS: usize = 1 << 10;
+const MOST_SLOTS: usize = 1 << 17;
+
+impl<K, V> Default for Slots<K, V> {
+    fn default() -> Self {
+        Slots {
+            slots: Vec::new(),
+            missed: 0,
+        }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V: Copy> Slots<K, V> {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.missed = 0;
+    }
+
+    #[inline]
+    fn slot(&self, key: &K) -> usize {
+        let mut hash = Mixer::default();
+        key.hash(&mut hash);
+        hash.finish() as usize & (self.slots.len().wrapping_sub(1))
+    }
+
+    #[inline]
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        let (known, value) = self.slots.get(self.slot(key))?.as_ref()?;
+        (known == key).then_some(value)
+    }
+
+    pub(super) fn put(&mut self, key: K, value: V) {
+        self.missed += 1;
+        if self.missed > self.slots.len() && self.slots.len() < MOST_SLOTS {
+            let size = (self.slots.len() * 4).clamp(FEWEST_SLOTS, MOST_SLOTS);
+            let before = std::mem::replace(&mut self.slots, vec![None; size]);
+            self.missed = 0;
+            for (key, value) in before.into_iter().flatten() {
+                self.set(key, value);
+            }
+        }
+        self.set(key, value);
+    }
+
+    fn set(&mut self, key: K, value: V) {
+        let slot = self.slot(&key);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = Some((key, value));
+        }
+    }
+}
+
 /// A fast hash for tables in memory; their keys are not chosen by strangers at will: a collision costs time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::enrichment) struct Mixer(u64);

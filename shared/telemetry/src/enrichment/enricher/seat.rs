@@ -2,12 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use super::Enricher;
 use super::facts::Standing;
-use super::memo::{Mixer, Mixing};
+use super::memo::Mixing;
 use super::plan::Values;
 use crate::enrichment::resolution::{Interface, NONE, Near, Told, is_public};
 use crate::enrichment::transfer::InterfaceKind;
@@ -167,29 +166,23 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
     steps
 }
 
-/// Who has an address, as seen from a place.
-#[derive(Debug, Clone, Copy)]
-struct Reached {
+/// An address as seen from a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Far {
     address: u128,
     place: u32,
+    /// The number of the service's name that the record tells; `NONE` for none.
     service: u32,
+}
+
+/// Who has an address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
     /// When it holds.
     valid: Range32,
     /// The side's number.
     number: u32,
 }
-
-/// Addresses that are kept: few ends take most of the traffic. The table grows while it is too small, so that a
-/// small object does not pay for a large one.
-#[derive(Debug, Default)]
-pub(super) struct ReachedTable {
-    slots: Vec<Option<Reached>>,
-    missed: usize,
-}
-
-/// Slots of a table to begin with, and at most; powers of two.
-const FEWEST_SLOTS: usize = 1 << 10;
-const MOST_SLOTS: usize = 1 << 17;
 
 /// Routes of these kinds lead to the internet.
 const WAYS_OUT: [u32; 3] = [
@@ -197,50 +190,6 @@ const WAYS_OUT: [u32; 3] = [
     GatewayKind::Nat as u32,
     GatewayKind::EgressOnly as u32,
 ];
-
-impl ReachedTable {
-    pub(super) fn clear(&mut self) {
-        self.slots.clear();
-        self.missed = 0;
-    }
-
-    #[inline]
-    fn slot(&self, address: u128, place: u32, service: u32) -> usize {
-        let mut hash = Mixer::default();
-        hash.write_u128(address);
-        hash.write_u32(place ^ service.rotate_left(16));
-        hash.finish() as usize & (self.slots.len().wrapping_sub(1))
-    }
-
-    #[inline]
-    fn get(&self, address: u128, place: u32, service: u32, time: u32) -> Option<u32> {
-        let slot = self.slots.get(self.slot(address, place, service))?;
-        let reached = slot.as_ref().filter(|reached| {
-            reached.address == address && reached.place == place && reached.service == service
-        })?;
-        reached.valid.contains(time).then_some(reached.number)
-    }
-
-    fn put(&mut self, reached: Reached) {
-        self.missed += 1;
-        if self.missed > self.slots.len() && self.slots.len() < MOST_SLOTS {
-            let size = (self.slots.len() * 4).clamp(FEWEST_SLOTS, MOST_SLOTS);
-            let before = std::mem::replace(&mut self.slots, vec![None; size]);
-            self.missed = 0;
-            for reached in before.into_iter().flatten() {
-                self.set(reached);
-            }
-        }
-        self.set(reached);
-    }
-
-    fn set(&mut self, reached: Reached) {
-        let slot = self.slot(reached.address, reached.place, reached.service);
-        if let Some(slot) = self.slots.get_mut(slot) {
-            *slot = Some(reached);
-        }
-    }
-}
 
 impl Enricher {
     /// Where a record of a VPC flow log was logged.
@@ -430,20 +379,14 @@ impl Enricher {
         };
         let address_bits = bits(address);
         let (place, way) = self.way(seat, address_bits, address);
-        let known = self.reached.get(address_bits, place, service_number, time);
-        let number = match known {
-            Some(number) => number,
-            None => {
-                let (number, valid) = self.find_reached(seat, address, time, service);
-                self.reached.put(Reached {
-                    address: address_bits,
-                    place,
-                    service: service_number,
-                    valid,
-                    number,
-                });
-                number
-            }
+        let far = Far {
+            address: address_bits,
+            place,
+            service: service_number,
+        };
+        let number = match self.reached.get(&far) {
+            Some(reached) if reached.valid.contains(time) => reached.number,
+            _ => self.find_reached(seat, far, address, time, service),
         };
         (number, way)
     }
@@ -453,15 +396,18 @@ impl Enricher {
     fn find_reached(
         &mut self,
         seat: &Seat,
+        far: Far,
         address: IpAddr,
         time: u32,
         service: Option<&str>,
-    ) -> (u32, Range32) {
+    ) -> u32 {
         let Some(near) = self.seats.near(seat.number).copied() else {
-            return (NONE, Range32::ALWAYS);
+            return NONE;
         };
         let (found, valid) = self.resolver.far(&near, address, time, service);
-        (self.number(found), valid)
+        let number = self.number(found);
+        self.reached.put(far, Reached { valid, number });
+        number
     }
 
     /// Keeps the address that the interface was seen to have.
