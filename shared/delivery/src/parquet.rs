@@ -39,7 +39,7 @@ mod tests;
 mod texts;
 
 pub use changes::ChangesEncoder;
-pub use file::FileWriter;
+pub use file::{FileWriter, field};
 
 use columns::{Column, ColumnType, ColumnValue, NONE, Source, Table, Values};
 use shared::Shared;

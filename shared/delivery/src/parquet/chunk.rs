@@ -148,7 +148,7 @@ impl ChunkWriter {
                 }
                 (self.integers(Body::Plain64, 8), self.range64(column_type))
             }
-            Values::Lists { numbers, lists } => self.lists(rows, numbers, lists),
+            Values::Lists { numbers, lists } => self.lists(rows, numbers, lists, column_type),
         };
         let chunk = self.pages(file, &body)?;
         Ok(Chunk {
@@ -272,7 +272,9 @@ impl ChunkWriter {
         rows: &[u32],
         numbers: &[u32],
         lists: &'b Lists,
+        column_type: ColumnType,
     ) -> (Body<'b>, Option<Statistics>) {
+        let are_integers = column_type == ColumnType::Integers;
         self.places.clear();
         self.places.resize(lists.texts.len(), NONE);
         for row in rows {
@@ -286,8 +288,15 @@ impl ChunkWriter {
             for (place, item) in items.iter().enumerate() {
                 self.repetition.push(u32::from(place > 0));
                 self.definition.push(2);
-                self.index(*item);
+                if are_integers {
+                    self.numbers.push(u64::from(*item));
+                } else {
+                    self.index(*item);
+                }
             }
+        }
+        if are_integers {
+            return (self.integers(Body::Plain32, 4), None);
         }
         (self.dictionary_of(&lists.texts), None)
     }

@@ -36,6 +36,8 @@ pub enum ColumnType {
     Boolean,
     /// LIST of BYTE_ARRAY, STRING.
     Texts,
+    /// LIST of INT32: whole numbers from 0 on.
+    Integers,
 }
 
 /// A value of a column.
@@ -55,6 +57,8 @@ pub enum ColumnValue<'v> {
     Boolean(bool),
     /// A list of texts.
     Texts(&'v [Box<str>]),
+    /// A list of whole numbers of less than 32 bits.
+    Integers(&'v [u32]),
 }
 
 /// No value, where values are numbers of texts or small ones.
@@ -87,7 +91,7 @@ pub(super) enum Values {
     Narrow(Vec<u32>),
     /// Bits of anything that takes 64, and whether it is there.
     Wide { bits: Vec<u64>, there: Vec<bool> },
-    /// Numbers of lists, and the numbers of the texts in each.
+    /// Numbers of lists, and the numbers of the texts in each, or the integers.
     Lists { numbers: Vec<u32>, lists: Lists },
 }
 
@@ -117,7 +121,7 @@ impl Six {
     }
 }
 
-/// Lists of texts.
+/// Lists of texts, or of integers.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     pub texts: Texts,
@@ -126,13 +130,34 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    fn add(&mut self, list: &[Box<str>]) -> u32 {
+    fn add<'t>(&mut self, list: impl IntoIterator<Item = &'t [u8]>) -> u32 {
         let start = self.items.len();
         for text in list {
-            self.items.push(self.texts.number(text.as_bytes()));
+            self.items.push(self.texts.number(text));
         }
-        self.places.push(start..self.items.len());
+        self.end(start)
+    }
+
+    fn add_integers(&mut self, list: &[u32]) -> u32 {
+        let start = self.items.len();
+        self.items.extend_from_slice(list);
+        self.end(start)
+    }
+
+    /// The number of the list that starts there; one that is the last one again is kept once.
+    fn end(&mut self, start: usize) -> u32 {
+        let new = self.items.get(start..).unwrap_or_default();
+        let last = self.places.last().cloned();
+        match last.and_then(|last| self.items.get(last)) {
+            Some(last) if last == new => self.items.truncate(start),
+            _ => self.places.push(start..self.items.len()),
+        }
         self.places.len() as u32 - 1
+    }
+
+    /// Bytes of the texts and of what is kept of each list.
+    fn size(&self) -> usize {
+        self.texts.size() + size_of_val(&*self.items) + size_of_val(&*self.places)
     }
 
     /// The numbers of a list's texts.
@@ -168,7 +193,7 @@ impl Values {
                 bits: Vec::new(),
                 there: Vec::new(),
             },
-            ColumnType::Texts => Values::Lists {
+            ColumnType::Texts | ColumnType::Integers => Values::Lists {
                 numbers: Vec::new(),
                 lists: Lists::default(),
             },
@@ -180,7 +205,7 @@ impl Values {
         match self {
             Values::Texts { texts, .. } => texts.size(),
             Values::Documents { bytes, .. } => bytes.len(),
-            Values::Lists { lists, .. } => lists.texts.size(),
+            Values::Lists { lists, .. } => lists.size(),
             _ => 0,
         }
     }
@@ -311,10 +336,22 @@ impl Column {
         }
     }
 
+    /// Puts a list of texts into a row.
+    fn put_list<'t>(&mut self, row: usize, list: impl IntoIterator<Item = &'t [u8]>) -> bool {
+        match &mut self.values {
+            Values::Lists { numbers, lists } if self.column_type == ColumnType::Texts => {
+                put(numbers, row, NONE, lists.add(list));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Puts a value into a row; false when the column cannot hold it.
     pub fn put(&mut self, row: usize, value: ColumnValue<'_>) -> bool {
         let double = self.column_type == ColumnType::Double;
         let boolean = self.column_type == ColumnType::Boolean;
+        let integers = self.column_type == ColumnType::Integers;
         match (value, &mut self.values) {
             (ColumnValue::Text(text), _) => self.put_text(row, text.as_bytes(), 0..text.len()),
             (ColumnValue::Address(address), _) => self.put_address(row, address),
@@ -333,8 +370,13 @@ impl Column {
             (ColumnValue::Unsigned(value), _) if !double && !boolean => {
                 self.put_integer(row, value)
             }
-            (ColumnValue::Texts(list), Values::Lists { numbers, lists }) => {
+            (ColumnValue::Texts(list), Values::Lists { numbers, lists }) if !integers => {
+                let list = list.iter().map(|text| text.as_bytes());
                 put(numbers, row, NONE, lists.add(list));
+                true
+            }
+            (ColumnValue::Integers(list), Values::Lists { numbers, lists }) if integers => {
+                put(numbers, row, NONE, lists.add_integers(list));
                 true
             }
             _ => false,
@@ -387,6 +429,11 @@ impl Table {
         self.fill(place, |column, row| column.put(row, value));
     }
 
+    /// Puts a list of texts into the open row. They must be UTF-8.
+    pub fn put_list<'t>(&mut self, place: usize, list: impl IntoIterator<Item = &'t [u8]>) {
+        self.fill(place, |column, row| column.put_list(row, list));
+    }
+
     #[inline]
     pub(super) fn fill(&mut self, place: usize, fill: impl FnOnce(&mut Column, usize) -> bool) {
         let Some(column) = self.columns.get_mut(place) else {
@@ -403,13 +450,13 @@ impl Table {
     }
 
     /// Bytes of all texts.
-    pub(super) fn text_bytes(&self) -> usize {
+    pub(crate) fn text_bytes(&self) -> usize {
         let columns = self.columns.iter();
         columns.map(|column| column.values.text_bytes()).sum()
     }
 
     /// Bytes of a row without texts.
-    pub(super) fn row_bytes(&self) -> usize {
+    pub(crate) fn row_bytes(&self) -> usize {
         let columns = self.columns.iter();
         columns.map(|column| column.values.row_bytes()).sum()
     }

@@ -108,6 +108,29 @@ impl FileWriter {
         &mut self,
         schema: impl IntoIterator<Item = (&'c str, ColumnType)>,
         metadata: impl IntoIterator<Item = (&'static str, String)>,
+        spare: Vec<u8>,
+    ) -> Result<Vec<u8>, ParquetError> {
+        let columns: Vec<(&str, ColumnType)> = schema.into_iter().collect();
+        let fields = columns
+            .iter()
+            .map(|(name, column_type)| field(name, *column_type));
+        let root = Type::group_type_builder("record")
+            .with_fields(fields.collect::<Result<_, _>>()?)
+            .build()?;
+        self.finish_as(root, &columns, metadata, spare)
+    }
+
+    /// Ends the file as [`FileWriter::finish`] does, with a schema of one's own: its leaves are the columns, in this
+    /// order. Groups are required, and lists and maps optional with required members, so that the levels of a
+    /// column do not depend on the groups it is in.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish_as(
+        &mut self,
+        root: Type,
+        columns: &[(&str, ColumnType)],
+        metadata: impl IntoIterator<Item = (&'static str, String)>,
         mut spare: Vec<u8>,
     ) -> Result<Vec<u8>, ParquetError> {
         spare.clear();
@@ -117,17 +140,10 @@ impl FileWriter {
         if file.is_empty() {
             file.extend_from_slice(MAGIC);
         }
-        let columns: Vec<(&str, ColumnType)> = schema.into_iter().collect();
-        let fields = columns
-            .iter()
-            .map(|(name, column_type)| field(name, *column_type));
-        let root = Type::group_type_builder("record")
-            .with_fields(fields.collect::<Result<_, _>>()?)
-            .build()?;
         let schema = Arc::new(SchemaDescriptor::new(Arc::new(root)));
         let mut row_groups = Vec::with_capacity(groups.len());
         for (ordinal, group) in groups.iter_mut().enumerate() {
-            row_groups.push(self.row_group(&mut file, group, ordinal, &columns, &schema)?);
+            row_groups.push(self.row_group(&mut file, group, ordinal, columns, &schema)?);
         }
         let rows: usize = groups.iter().map(|group| group.rows).sum();
         let metadata = metadata.into_iter();
@@ -225,8 +241,11 @@ impl FileWriter {
     }
 }
 
-/// A column of the schema.
-fn field(name: &str, column_type: ColumnType) -> Result<Arc<Type>, ParquetError> {
+/// A column of a schema.
+///
+/// # Errors
+/// Never, with these types.
+pub fn field(name: &str, column_type: ColumnType) -> Result<Arc<Type>, ParquetError> {
     let time = |unit| LogicalType::timestamp(true, unit);
     let (physical, logical) = match column_type {
         ColumnType::Text | ColumnType::Document | ColumnType::Address => {
@@ -239,7 +258,10 @@ fn field(name: &str, column_type: ColumnType) -> Result<Arc<Type>, ParquetError>
         ColumnType::Microseconds => (PhysicalType::INT64, Some(time(TimeUnit::MICROS))),
         ColumnType::Double => (PhysicalType::DOUBLE, None),
         ColumnType::Boolean => (PhysicalType::BOOLEAN, None),
-        ColumnType::Texts => return list(name),
+        ColumnType::Texts => {
+            return list(name, PhysicalType::BYTE_ARRAY, Some(LogicalType::String));
+        }
+        ColumnType::Integers => return list(name, PhysicalType::INT32, None),
     };
     let field = Type::primitive_type_builder(name, physical)
         .with_repetition(Repetition::OPTIONAL)
@@ -248,10 +270,14 @@ fn field(name: &str, column_type: ColumnType) -> Result<Arc<Type>, ParquetError>
 }
 
 /// A list in the one form that the specification wants ("Lists", *Parquet logical types*).
-fn list(name: &str) -> Result<Arc<Type>, ParquetError> {
-    let element = Type::primitive_type_builder("element", PhysicalType::BYTE_ARRAY)
+fn list(
+    name: &str,
+    physical: PhysicalType,
+    logical: Option<LogicalType>,
+) -> Result<Arc<Type>, ParquetError> {
+    let element = Type::primitive_type_builder("element", physical)
         .with_repetition(Repetition::REQUIRED)
-        .with_logical_type(Some(LogicalType::String))
+        .with_logical_type(logical)
         .build()?;
     let items = Type::group_type_builder("list")
         .with_repetition(Repetition::REPEATED)

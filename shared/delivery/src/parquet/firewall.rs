@@ -107,7 +107,7 @@ fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) 
             }
             None
         }
-        ColumnType::Double | ColumnType::Document => None,
+        ColumnType::Double | ColumnType::Document | ColumnType::Integers => None,
     };
     if let Some(value) = value {
         table.put(place, value);
