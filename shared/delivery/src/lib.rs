@@ -18,6 +18,7 @@ pub mod firehose;
 pub mod http;
 pub mod lane;
 pub mod ndjson;
+pub mod ocsf;
 pub mod parquet;
 pub mod partition;
 pub mod retry;

@@ -194,7 +194,7 @@ fn write_member(out: &mut Vec<u8>, taken: &[Box<str>], name: &[&str], value: Fie
 
 /// Writes an amount in plain decimal notation, without zeros at its end.
 #[inline]
-fn write_amount(out: &mut Vec<u8>, amount: f64) {
+pub(crate) fn write_amount(out: &mut Vec<u8>, amount: f64) {
     let scaled = amount * 1e12;
     if !(0.0..=9e18).contains(&scaled) {
         let text = if amount.is_finite() { amount } else { 0.0 };
