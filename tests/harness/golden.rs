@@ -1,4 +1,4 @@
-//! Files that say what comes out, under `tests/golden`.
+//! Files that say what comes out, under `tests/golden` and in the like.
 //!
 //! `UPDATE_GOLDEN=1` writes them anew; read the difference before it is committed.
 
@@ -17,8 +17,13 @@ pub struct Golden {
 impl Golden {
     /// The golden files of this crate.
     pub fn open() -> Golden {
+        Golden::at("tests/golden")
+    }
+
+    /// The golden files of a directory of the project.
+    pub fn at(directory: &str) -> Golden {
         Golden {
-            directory: crate::project().join("tests/golden"),
+            directory: crate::project().join(directory),
             update: std::env::var_os("UPDATE_GOLDEN").is_some(),
             used: BTreeSet::new(),
             wrong: Vec::new(),
