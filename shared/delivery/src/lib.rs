@@ -19,6 +19,7 @@ pub mod http;
 pub mod lane;
 pub mod ndjson;
 pub mod ocsf;
+pub mod otlp;
 pub mod parquet;
 pub mod partition;
 pub mod retry;
