@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_config::SdkConfig;
 use bytes::Bytes;
+use delivery::destination::Connections;
 use delivery::directory::object_path;
 use delivery::encoding::Encoding;
 use delivery::http::{HttpClient, HttpDestination, HttpOptions};
@@ -25,6 +27,7 @@ use flow_forwarder::Failure;
 use flow_forwarder::event::ObjectRef;
 use flow_forwarder::source::{Body, DirectorySource, ObjectSource, OpenObject, S3Source};
 use futures_util::future::join_all;
+use invocation::aws;
 use telemetry::FailureClass;
 use tempfile::TempDir;
 
@@ -121,6 +124,11 @@ fn directory(path: &Path) -> DestinationUrl {
     format!("file://{}", path.display()).parse().unwrap()
 }
 
+async fn open(url: &DestinationUrl, sdk: &SdkConfig) -> AnyDestination {
+    let mut connections = Connections::to_aws(sdk);
+    AnyDestination::open(url, &mut connections).await.unwrap()
+}
+
 async fn destination_suite(destination: &impl Destination, place: &Place) {
     // Confirmed is there; twice is once.
     let first = batch("a/b.log", "r1", 0, "{\"n\":1}\n");
@@ -190,7 +198,7 @@ async fn destination_suite(destination: &impl Destination, place: &Place) {
 async fn a_directory_is_a_destination() {
     let root = tempfile::tempdir().unwrap();
     let url = directory(root.path());
-    let destination = AnyDestination::open(&url, || panic!("a directory needs no client"));
+    let destination = open(&url, &aws::no_services()).await;
     destination_suite(&destination, &Place::Directory(root)).await;
 }
 
@@ -198,7 +206,7 @@ async fn a_directory_is_a_destination() {
 async fn a_directory_that_is_not_there_yet_is_a_destination() {
     let root = tempfile::tempdir().unwrap();
     let url = directory(&root.path().join("new/one"));
-    let destination = AnyDestination::open(&url, || panic!("a directory needs no client"));
+    let destination = open(&url, &aws::no_services()).await;
     destination
         .deliver(&batch("a", "r", 0, "{}\n"))
         .await
@@ -210,7 +218,7 @@ async fn a_directory_that_is_not_there_yet_is_a_destination() {
 async fn a_directory_that_cannot_be_one_is_a_configuration_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let url = directory(file.path());
-    let destination = AnyDestination::open(&url, || panic!("a directory needs no client"));
+    let destination = open(&url, &aws::no_services()).await;
     let error = destination
         .deliver(&batch("a", "r", 0, "{}\n"))
         .await
@@ -225,8 +233,7 @@ async fn a_directory_that_cannot_be_one_is_a_configuration_error() {
 async fn s3_suite(url: &str, prefix: &'static str) {
     let server = S3Server::empty(&["records"]).await;
     let url: DestinationUrl = url.parse().unwrap();
-    let client = aws_sdk_s3::Client::new(&server.client_config());
-    let destination = AnyDestination::open(&url, || client.clone());
+    let destination = open(&url, &server.client_config()).await;
     destination_suite(&destination, &Place::Bucket(server, prefix)).await;
 }
 
@@ -251,23 +258,35 @@ async fn a_receiver_over_http_is_a_destination() {
 #[tokio::test]
 async fn what_a_bucket_refuses_is_not_confirmed() {
     let server = S3Server::empty(&["records"]).await;
-    let client = aws_sdk_s3::Client::new(&server.client_config());
-    let open = |url: &str| AnyDestination::open(&url.parse().unwrap(), || client.clone());
+    let sdk = server.client_config();
+    let open = async |url: &str| open(&url.parse().unwrap(), &sdk).await;
     let batch = batch("a.log", "r", 0, "{}\n");
-    let error = open("s3://other/x").deliver(&batch).await.unwrap_err();
+    let error = open("s3://other/x")
+        .await
+        .deliver(&batch)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.class, &*error.code),
         (FailureClass::Config, "NoSuchBucket")
     );
     assert_eq!(error.destination, "s3://other/x");
     server.fault(Call::Put, "", Fault::ACCESS_DENIED, 1);
-    let error = open("s3://records").deliver(&batch).await.unwrap_err();
+    let error = open("s3://records")
+        .await
+        .deliver(&batch)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.class, &*error.code),
         (FailureClass::Config, "AccessDenied")
     );
     server.fault(Call::Put, "", Fault::SLOW_DOWN, EVERY_TIME);
-    let error = open("s3://records").deliver(&batch).await.unwrap_err();
+    let error = open("s3://records")
+        .await
+        .deliver(&batch)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.class, &*error.code),
         (FailureClass::Retry, "SlowDown")
@@ -284,9 +303,8 @@ fn large_batch(sequence: u32) -> Batch {
 #[tokio::test]
 async fn large_batches_come_in_parts_and_twice_is_once() {
     let server = S3Server::empty(&["records"]).await;
-    let client = aws_sdk_s3::Client::new(&server.client_config());
     let url = "s3://records/flows".parse().unwrap();
-    let destination = AnyDestination::open(&url, || client.clone());
+    let destination = open(&url, &server.client_config()).await;
     let batch = large_batch(0);
     let key = format!("flows/{}", batch.object_name());
     for _ in 0..2 {
@@ -302,8 +320,8 @@ async fn large_batches_come_in_parts_and_twice_is_once() {
 #[tokio::test]
 async fn a_part_that_is_refused_is_sent_again_alone_or_the_upload_is_given_up() {
     let server = S3Server::empty(&["records"]).await;
-    let client = aws_sdk_s3::Client::new(&server.client_config());
-    let destination = AnyDestination::open(&"s3://records".parse().unwrap(), || client.clone());
+    let url = "s3://records".parse().unwrap();
+    let destination = open(&url, &server.client_config()).await;
     server.fault(Call::Part, "", Fault::SLOW_DOWN, 1);
     let confirmed = destination.deliver(&large_batch(0)).await.unwrap();
     assert_eq!(confirmed.retries, 1);
@@ -324,7 +342,8 @@ async fn objects_in_a_bucket_tell_their_type_and_their_batch() {
     let server = S3Server::empty(&["records"]).await;
     // The server gives an object's file a name of its own, and keeps what the request said of it.
     let client = aws_sdk_s3::Client::new(&server.client_config());
-    let destination = AnyDestination::open(&"s3://records".parse().unwrap(), || client.clone());
+    let url = "s3://records".parse().unwrap();
+    let destination = open(&url, &server.client_config()).await;
     let batch = batch("a.log", "r", 0, "{}\n");
     destination.deliver(&batch).await.unwrap();
     let get = client

@@ -16,7 +16,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
+use delivery::compression::Compressor;
+use delivery::destination::BATCH_BYTES;
+use delivery::encoding::{Encoding, Format};
 use delivery::ndjson::NdjsonEncoder;
+use delivery::{Batcher, Origin, Packing};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -40,7 +44,7 @@ fn main() -> Outcome<()> {
     };
     let rounds: usize = arguments.get(1).map_or(Ok(5), |rounds| rounds.parse())?;
     let directory = tempfile::tempdir()?;
-    println!("object  step                CPU s   ratio (min-max)      rows/s     decoded MB/s");
+    println!("object  step                 CPU s   ratio (min-max)      rows/s     decoded MB/s");
     for (format, name) in [(LogFormat::VpcV2, "v2"), (LogFormat::VpcV5, "v2-v5")] {
         let object = directory.path().join(format!("{name}.log.gz"));
         make(format, megabytes * 1_000_000, &object)?;
@@ -76,41 +80,79 @@ fn make(format: LogFormat, bytes: u64, path: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The steps, each including the ones before it.
-const STEPS: &[&str] = &[
-    "inflate alone",
-    "typed records",
-    "NDJSON, discarded",
-    "NDJSON, to a file",
-    "enriched, minimal",
-    "enriched, standard",
-    "enriched, full",
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The yardstick of all others.
+    Inflate,
+    Typed,
+    NdjsonDiscarded,
+    NdjsonToFile,
+    Enriched(Level),
+    /// The yardstick of compression: the standard enriched records, compressed and nothing else.
+    CompressAlone(delivery::encoding::Compression),
+    /// Standard enriched records in batches of 4 MiB.
+    Packed(Format, delivery::encoding::Compression),
+}
+
+use delivery::encoding::Compression::{Gzip, None as Plain, Zstd};
+
+const STEPS: &[(&str, Step)] = &[
+    ("inflate alone", Step::Inflate),
+    ("typed records", Step::Typed),
+    ("NDJSON, discarded", Step::NdjsonDiscarded),
+    ("NDJSON, to a file", Step::NdjsonToFile),
+    ("enriched, minimal", Step::Enriched(Level::Minimal)),
+    ("enriched, standard", Step::Enriched(Level::Standard)),
+    ("enriched, full", Step::Enriched(Level::Full)),
+    ("gzip alone", Step::CompressAlone(Gzip)),
+    ("zstd alone", Step::CompressAlone(Zstd)),
+    ("enriched, gzip", Step::Packed(Format::Ndjson, Gzip)),
+    ("enriched, zstd", Step::Packed(Format::Ndjson, Zstd)),
+    ("enriched, Parquet", Step::Packed(Format::Parquet, Plain)),
+    ("enriched, OCSF zstd", Step::Packed(Format::Ocsf, Zstd)),
 ];
 
 fn measure(name: &str, object: &Path, rounds: usize) -> Outcome<()> {
     let output = object.with_extension("ndjson");
+    let enriched = object.with_extension("enriched");
     let mut seconds = vec![Vec::new(); STEPS.len()];
+    let mut bytes = vec![0; STEPS.len()];
     let mut counts = Counts::default();
     // The index is made once, and not part of what is measured.
     enricher(Level::Minimal)?;
+    enrich(
+        object,
+        &mut enricher(Level::Standard)?,
+        &mut File::create(&enriched)?,
+    )?;
     for _ in 0..rounds {
-        for (step, seconds) in seconds.iter_mut().enumerate() {
+        for (((_, step), seconds), bytes) in STEPS.iter().zip(&mut seconds).zip(&mut bytes) {
             let clock = Clock::start();
-            match step {
-                0 => inflate(object)?,
-                1 => counts = read(object)?,
-                2 => encode(object, &mut io::sink())?,
-                3 => encode(object, &mut File::create(&output)?)?,
-                _ => {
-                    let level = Level::ALL[step - 4];
+            match *step {
+                Step::Inflate => inflate(object)?,
+                Step::Typed => counts = read(object)?,
+                Step::NdjsonDiscarded => encode(object, &mut io::sink())?,
+                Step::NdjsonToFile => encode(object, &mut File::create(&output)?)?,
+                Step::Enriched(level) => {
                     enrich(object, &mut enricher(level)?, &mut io::sink())?;
+                }
+                Step::CompressAlone(compression) => *bytes = compress(&enriched, compression)?,
+                Step::Packed(format, compression) => {
+                    let mut enricher = enricher(Level::Standard)?;
+                    let encoding = Encoding {
+                        format,
+                        compression,
+                    };
+                    *bytes = pack(object, &mut enricher, encoding)?;
                 }
             }
             seconds.push(clock.seconds());
         }
     }
     fs::remove_file(&output)?;
-    for (step, label) in STEPS.iter().enumerate() {
+    fs::remove_file(&enriched)?;
+    for (step, (label, _)) in STEPS.iter().enumerate() {
         let ratios = sorted(
             seconds[step]
                 .iter()
@@ -119,8 +161,12 @@ fn measure(name: &str, object: &Path, rounds: usize) -> Outcome<()> {
         );
         let cpu = sorted(seconds[step].iter().copied());
         let median = cpu[cpu.len() / 2];
+        let size = match bytes[step] {
+            0 => String::new(),
+            bytes => format!("  {bytes} bytes"),
+        };
         println!(
-            "{name:6}  {label:18}  {median:6.3}  {:5.2} ({:.2}-{:.2})  {:10.0}  {:10.0}",
+            "{name:6}  {label:19}  {median:6.3}  {:5.2} ({:.2}-{:.2})  {:10.0}  {:10.0}{size}",
             ratios[ratios.len() / 2],
             ratios[0],
             ratios[ratios.len() - 1],
@@ -152,6 +198,56 @@ fn read(object: &Path) -> Outcome<Counts> {
         }
     }
     Ok(log.counts().clone())
+}
+
+/// Compresses a file in pieces and discards the result; returns its bytes.
+fn compress(file: &Path, compression: delivery::encoding::Compression) -> Outcome<u64> {
+    let mut compressor = Compressor::new(compression)?.ok_or("nothing is compressed")?;
+    let mut file = File::open(file)?;
+    let mut block = vec![0; WRITE_BYTES];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut block)?;
+        compressor.write(&block[..read])?;
+        if read == 0 || compressor.written() >= BATCH_BYTES {
+            bytes += compressor.finish()?.len() as u64;
+            compressor = Compressor::new(compression)?.ok_or("nothing is compressed")?;
+        }
+        if read == 0 {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Makes batches of enriched records, as destinations get them; returns their bytes.
+fn pack(object: &Path, enricher: &mut Enricher, encoding: Encoding) -> Outcome<u64> {
+    let mut log = open(object)?;
+    let origin = Origin {
+        bucket: "logs".to_owned(),
+        key: object.display().to_string(),
+        revision: String::new(),
+    };
+    let packing = Packing {
+        encoding,
+        ..Packing::ndjson(BATCH_BYTES)
+    };
+    let mut batcher = Batcher::new(Arc::new([origin]), Arc::new(packing));
+    let mut bytes = 0;
+    while let Some(row) = log.next_row()? {
+        if let Row::Record(record) = row {
+            let enrichment = enricher.enrich(&record);
+            batcher.push(&record, Some(&enrichment))?;
+            while let Some(batch) = batcher.complete() {
+                bytes += batch.bytes.len() as u64;
+                batcher.recycle(batch);
+            }
+        }
+    }
+    batcher.finish()?;
+    while let Some(batch) = batcher.complete() {
+        bytes += batch.bytes.len() as u64;
+    }
+    Ok(bytes)
 }
 
 /// Bytes of NDJSON that are gathered before they are written, as the command does.

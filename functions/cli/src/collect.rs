@@ -65,7 +65,9 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
         let http = aws::http_client();
         let sdk = aws::sdk_config_over(http.clone()).await;
         let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
-        let collector = Collector::on_aws(cloud, &sdk, config, Timestamp::now)
+        let collector = Collector::on_aws(cloud, &sdk, config, &environment, Timestamp::now);
+        let collector = collector
+            .await
             .map_err(|error| Stop::Usage(error.to_string()))?;
         return told(arguments, &collector).await;
     };
@@ -74,7 +76,8 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
         eprintln!("not read: {failed}");
     }
     let sdk = aws::no_services();
-    let (store, destinations) = Collector::<RecordedCloud>::outputs(&sdk, &config);
+    let outputs = Collector::<RecordedCloud>::outputs(&sdk, &config, &environment).await;
+    let (store, lanes) = outputs.map_err(|error| Stop::Usage(error.to_string()))?;
     let estate = match config.estate {
         // Every account that was recorded, unless some are named.
         Estate::Accounts(reach) if reach.accounts == Accounts::Own && reach.primary.is_none() => {
@@ -85,7 +88,7 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
     let config = Config { estate, ..config };
     let region = cloud.home_region();
     let cloud = Arc::new(cloud);
-    let collector = Collector::new(cloud, store, destinations, config, region, Timestamp::now);
+    let collector = Collector::new(cloud, store, lanes, config, region, Timestamp::now);
     told(arguments, &collector).await
 }
 

@@ -81,7 +81,9 @@ async fn handle(
     };
     let index = config.enrichment.start(documents, &aws).await;
     let index = index.map_err(|error| Stop::Usage(error.to_string()))?;
-    let forwarder = Forwarder::new(config, source, index, &aws);
+    let variable = |name: &str| std::env::var(name).ok();
+    let forwarder = Forwarder::new(config, source, index, &aws, &variable).await;
+    let forwarder = forwarder.map_err(|error| Stop::Usage(error.to_string()))?;
     let requests = event::unwrap(event)
         .messages
         .into_iter()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
+use telemetry::enrichment::field::FlowField;
 use telemetry::selection::Selection;
 use telemetry::{Layout, ReadOptions};
 
@@ -282,12 +283,19 @@ impl Config {
         let selection = Selection::parse(&SELECT.value(lookup)?);
         let selection = Arc::new(selection.map_err(|error| SELECT.error(error))?);
         let batch_bytes = BATCH_BYTES.number(lookup, 65_536..=67_108_864)? as usize;
-        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes)
-            .map_err(|error| DESTINATIONS.error(error))?;
+        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes);
+        let mut destinations = destinations.map_err(|error| DESTINATIONS.error(error))?;
         let max_decoded_bytes = MAX_DECODED_BYTES.number(lookup, 1..=u64::MAX)?;
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;
         let memory_mib = memory_mib(lookup)?;
         let enrichment = EnrichmentSettings::from_lookup(lookup)?;
+        let fields = match selection.samples() {
+            true => enrichment.fields.clone().with_flow(FlowField::SampleRate),
+            false => enrichment.fields.clone(),
+        };
+        for destination in &mut destinations {
+            destination.packing.fields = fields.clone();
+        }
         let quarantine = match QUARANTINE.value(lookup)?.trim() {
             "" => None,
             url => Some(
@@ -331,7 +339,7 @@ impl Config {
 impl Config {
     /// Whether anything is read from S3 or written to it, besides the objects that are forwarded.
     pub fn is_on_s3(&self) -> bool {
-        self.destinations.iter().any(DestinationUrl::is_s3)
+        self.destinations.iter().any(DestinationUrl::uses_aws)
             || self.enrichment.is_on_s3()
             || self.quarantine.as_ref().is_some_and(StoreUrl::is_s3)
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
-use delivery::{AnyDestination, Lane, Store, lane};
+use delivery::destination::Connections;
+use delivery::{Lane, Store, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
 
 use crate::answer::{Answer, MessageOutcome, worst};
-use crate::config::Config;
+use crate::config::{Config, DESTINATIONS};
 use crate::event::{self, Invocation, Message, ObjectRef, Request, Trigger};
 use crate::failure::Failure;
 use crate::group::{Asked, groups};
@@ -19,7 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
-use invocation::Budget;
+use invocation::{Budget, SettingError};
 
 /// What one invocation gave.
 #[derive(Debug)]
@@ -44,27 +45,30 @@ pub struct Forwarder {
 
 impl Forwarder {
     /// A forwarder that reads from `source`, and enriches records from `index`, where there is one: see
-    /// [`EnrichmentSettings::start`](crate::enrichment::EnrichmentSettings::start). `aws` is what S3
-    /// destinations connect with.
-    pub fn new(
+    /// [`EnrichmentSettings::start`](crate::enrichment::EnrichmentSettings::start). `aws` is what
+    /// destinations are reached with, and `variable` gives the environment variables that hold credentials.
+    ///
+    /// # Errors
+    /// A destination cannot be opened, for want of its credentials for instance.
+    pub async fn new(
         config: Config,
         source: AnySource,
         index: Option<Arc<Index>>,
         aws: &SdkConfig,
-    ) -> Forwarder {
-        let client = || aws_sdk_s3::Client::new(aws);
-        let lanes = lane::lanes(&config.destinations, |url| {
-            AnyDestination::open(url, client)
-        });
+        variable: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<Forwarder, SettingError> {
+        let mut connections = Connections::new(aws, variable);
+        let lanes = lane::open(&config.destinations, &mut connections).await;
+        let lanes = lanes.map_err(|error| DESTINATIONS.error(error))?;
         let quarantine = config.quarantine.as_ref();
-        let quarantine = quarantine.map(|url| Quarantine::new(Store::open(url, client)));
-        Forwarder {
+        let quarantine = quarantine.map(|url| Quarantine::new(Store::on(url, aws)));
+        Ok(Forwarder {
             quarantine,
             config,
             source,
             index,
             lanes,
-        }
+        })
     }
 
     /// The configuration.

@@ -26,12 +26,14 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Forwarder, SettingError> {
-    let config = Config::from_lookup(variable)?;
+async fn start(
+    variable: impl Fn(&str) -> Option<String> + Sync,
+) -> Result<Forwarder, SettingError> {
+    let config = Config::from_lookup(&variable)?;
     let aws = aws::sdk_config().await;
     let index = config.enrichment.start(None, &aws).await?;
     let source = AnySource::S3(Box::new(S3Source::new(aws.clone())));
-    Ok(Forwarder::new(config, source, index, &aws))
+    Forwarder::new(config, source, index, &aws, &variable).await
 }
 
 async fn invoke(forwarder: &Forwarder, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {

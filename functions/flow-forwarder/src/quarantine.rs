@@ -632,9 +632,11 @@ mod tests {
         let store = Store::Directory(root.path().to_owned());
         let quarantine = Quarantine::new(store.clone());
         let url: delivery::DestinationUrl = "file:///out".parse().unwrap();
-        let lanes = delivery::lane::lanes(&[url], |url| {
-            delivery::AnyDestination::open(url, || panic!("no bucket is named"))
-        });
+        let sdk = invocation::aws::no_services();
+        let mut connections = delivery::destination::Connections::to_aws(&sdk);
+        let lanes = delivery::lane::open(&[url], &mut connections)
+            .await
+            .unwrap();
         let outlet = &lanes[0].outlets[0];
         let batch = Batch {
             origins: [sample()].into(),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
+use delivery::parquet::RecordKind;
 use delivery::{Batch, Batcher, Origin, Packing, batch};
 use telemetry::counts::RowError;
 use telemetry::enrichment::Enrichment;
@@ -170,9 +171,24 @@ pub fn read_into(
 /// What batches of several objects have to be alike in, and how much they hold.
 #[derive(Debug, Default)]
 pub struct Extent {
-    is_firewall: Option<bool>,
+    kind: Option<Kind>,
     records: u64,
     hours: BTreeSet<Option<i64>>,
+}
+
+/// What one file of columns can hold: records of a kind, with the same columns of their own beside the known ones.
+type Kind = (RecordKind, Vec<Box<str>>);
+
+fn kind(record: &Record<'_>) -> Kind {
+    let unknown = match record {
+        Record::Flow(flow) => {
+            let columns = flow.layout().columns().iter();
+            let unknown = columns.filter(|column| column.field.is_none());
+            unknown.map(|column| column.name.clone()).collect()
+        }
+        Record::Firewall(_) => Vec::new(),
+    };
+    (RecordKind::of(record), unknown)
 }
 
 /// The most records that objects which share batches have together. It bounds memory: their batches are not cut.
@@ -184,9 +200,25 @@ impl Extent {
     pub fn of(input: Input, options: &ReadOptions) -> Option<Extent> {
         let mut log = LogReader::open(input.reader, options).ok()?;
         let mut extent = Extent::default();
+        let mut layout: Option<Arc<Layout>> = None;
         while let Some(row) = log.next_row().ok()? {
             let Row::Record(record) = row else { continue };
-            extent.is_firewall = Some(matches!(record, Record::Firewall(_)));
+            let is_known = match &record {
+                Record::Flow(flow) => layout
+                    .as_ref()
+                    .is_some_and(|known| Arc::ptr_eq(known, flow.layout())),
+                Record::Firewall(_) => extent.kind.is_some(),
+            };
+            if !is_known {
+                let kind = kind(&record);
+                if extent.kind.as_ref().is_some_and(|known| *known != kind) {
+                    return None;
+                }
+                extent.kind = Some(kind);
+                if let Record::Flow(flow) = &record {
+                    layout = Some(Arc::clone(flow.layout()));
+                }
+            }
             extent.records += 1;
             let hour = record.time().map(|time| time.div_euclid(3_600));
             if extent.records > COMBINED_RECORDS
@@ -205,12 +237,12 @@ impl Extent {
             .union(&other.hours)
             .copied()
             .collect::<BTreeSet<_>>();
-        let kinds = self.is_firewall.zip(other.is_firewall);
+        let kinds = self.kind.as_ref().zip(other.kind.as_ref());
         let fits = kinds.is_none_or(|(one, another)| one == another)
             && self.records + other.records <= COMBINED_RECORDS
             && hours.len() <= batch::MAX_OPEN;
         if fits {
-            self.is_firewall = self.is_firewall.or(other.is_firewall);
+            self.kind = self.kind.take().or_else(|| other.kind.clone());
             self.records += other.records;
             self.hours = hours;
         }

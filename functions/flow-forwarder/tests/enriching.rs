@@ -109,7 +109,9 @@ impl Place {
         let sdk = aws::no_services();
         let index = config.enrichment.start(None, &sdk).await.unwrap();
         let source = DirectorySource::new(self.root.path().join("buckets"));
-        let forwarder = Forwarder::new(config, AnySource::Directory(source), index, &sdk);
+        let source = AnySource::Directory(source);
+        let forwarder = Forwarder::new(config, source, index, &sdk, &|_| None).await;
+        let forwarder = forwarder.unwrap();
         let event = json!({"backfill": {"objects": [{"bucket": "logs", "key": KEY}]}});
         let handled = forwarder.handle(&event, &Budget::UNLIMITED).await;
         let mut files = Vec::new();

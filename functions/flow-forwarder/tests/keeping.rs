@@ -62,7 +62,9 @@ impl Place {
         };
         let config = Config::from_lookup(value).unwrap();
         let source = AnySource::Directory(self.source());
-        let forwarder = Forwarder::new(config, source, None, &aws::no_services());
+        let sdk = aws::no_services();
+        let forwarder = Forwarder::new(config, source, None, &sdk, &|_| None).await;
+        let forwarder = forwarder.unwrap();
         let objects: Vec<Value> = keys
             .iter()
             .map(|key| json!({"bucket": "logs", "key": key}))

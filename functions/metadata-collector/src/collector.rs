@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use delivery::{AnyDestination, DestinationUrl};
+use delivery::destination::Connections;
+use delivery::{Lane, lane};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use invocation::Budget;
@@ -38,7 +39,7 @@ pub struct Collector<C: Cloud> {
     pub(crate) cloud: Arc<C>,
     pub(crate) sessions: Sessions<C>,
     pub(crate) store: SnapshotStore,
-    destinations: Vec<AnyDestination>,
+    lanes: Vec<Lane>,
     pub(crate) config: Config,
     queue: Option<Queue>,
     pub(crate) region: String,
@@ -102,7 +103,7 @@ impl<C: Cloud> Collector<C> {
     pub fn new(
         cloud: Arc<C>,
         store: SnapshotStore,
-        destinations: Vec<AnyDestination>,
+        lanes: Vec<Lane>,
         config: Config,
         region: String,
         now: fn() -> Timestamp,
@@ -111,7 +112,7 @@ impl<C: Cloud> Collector<C> {
             sessions: Sessions::new(Arc::clone(&cloud), now),
             cloud,
             store,
-            destinations,
+            lanes,
             config,
             queue: None,
             region,
@@ -119,12 +120,25 @@ impl<C: Cloud> Collector<C> {
         }
     }
 
-    /// What a configuration writes to: the place for snapshots, and the destinations of changes.
-    pub fn outputs(sdk: &SdkConfig, config: &Config) -> (SnapshotStore, Vec<AnyDestination>) {
+    /// What a configuration writes to: the place for snapshots, and the destinations of changes. `variable` gives
+    /// the environment variables that hold credentials.
+    ///
+    /// # Errors
+    /// A destination cannot be opened, for want of its credentials for instance.
+    pub async fn outputs(
+        sdk: &SdkConfig,
+        config: &Config,
+        variable: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<(SnapshotStore, Vec<Lane>), RunError> {
         let store = SnapshotStore::on(&config.metadata, sdk);
-        let open =
-            |url: &DestinationUrl| AnyDestination::open(url, || aws_sdk_s3::Client::new(sdk));
-        (store, config.destinations.iter().map(open).collect())
+        let mut connections = Connections::new(sdk, variable);
+        let lanes = lane::open(&config.destinations, &mut connections).await;
+        let lanes = lanes.map_err(|error| RunError {
+            class: FailureClass::Config,
+            code: "Destination",
+            message: error.to_string(),
+        })?;
+        Ok((store, lanes))
     }
 
     /// The configuration.
@@ -429,7 +443,7 @@ impl<C: Cloud> Collector<C> {
         let told = match before {
             Some(before) => {
                 let changes = changes(before, &snapshot);
-                let told = feed::tell(&self.destinations, unit, before, &snapshot, &changes);
+                let told = feed::tell(&self.lanes, unit, before, &snapshot, &changes);
                 told.await
                     .map_err(|error| (error.class, error.to_string()))?;
                 changes.len()
@@ -445,14 +459,16 @@ impl<C: Cloud> Collector<C> {
 }
 
 impl Collector<AwsCloud> {
-    /// A collector of AWS, with what its configuration names.
+    /// A collector of AWS, with what its configuration names. `variable` gives the environment variables that hold
+    /// credentials.
     ///
     /// # Errors
-    /// No region is configured.
-    pub fn on_aws(
+    /// No region is configured, or a destination cannot be opened.
+    pub async fn on_aws(
         cloud: Arc<AwsCloud>,
         sdk: &SdkConfig,
         config: Config,
+        variable: &(dyn Fn(&str) -> Option<String> + Sync),
         now: fn() -> Timestamp,
     ) -> Result<Collector<AwsCloud>, RunError> {
         let region = sdk.region().ok_or_else(|| RunError {
@@ -461,14 +477,14 @@ impl Collector<AwsCloud> {
             message: "no AWS region is configured: set AWS_REGION to the one this runs in".into(),
         })?;
         let region = region.to_string();
-        let (store, destinations) = Collector::<AwsCloud>::outputs(sdk, &config);
+        let (store, lanes) = Collector::<AwsCloud>::outputs(sdk, &config, variable).await?;
         let queue = config
             .fan_out_queue
             .clone()
             .map(|url| Queue::new(Arc::clone(&cloud), url, region.clone()));
         Ok(Collector {
             queue,
-            ..Collector::new(cloud, store, destinations, config, region, now)
+            ..Collector::new(cloud, store, lanes, config, region, now)
         })
     }
 }

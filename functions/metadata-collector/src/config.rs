@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::feed::FORMATS;
 use delivery::destination::BATCH_BYTES;
 use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
@@ -270,6 +271,18 @@ impl Config {
             .map_err(|error: StoreUrlError| METADATA.error(error))?;
         let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, BATCH_BYTES)
             .map_err(|error| DESTINATIONS.error(error))?;
+        for url in &destinations {
+            let format = url.packing.encoding.format;
+            if !FORMATS.contains(&format) {
+                let problem = format!("{url} asks for {}, which changes have not", format.label());
+                return Err(DESTINATIONS.error(problem));
+            }
+            if !url.packing.partitioning.is_none() {
+                let problem =
+                    "names of changes have their account, region and day: leave out partition";
+                return Err(DESTINATIONS.error(format!("{url}: {problem}")));
+            }
+        }
         let queue = FAN_OUT_QUEUE.value(lookup)?.trim().to_owned();
         let schemes = ["https://", "http://"];
         if !queue.is_empty() && !schemes.iter().any(|scheme| queue.starts_with(scheme)) {

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     let http = aws::http_client();
     let sdk = aws::sdk_config_over(http.clone()).await;
     let cloud = Arc::new(AwsCloud::new(sdk.clone(), http, config.attempts));
-    let collector = match Collector::on_aws(cloud, &sdk, config, Timestamp::now) {
+    let collector = match Collector::on_aws(cloud, &sdk, config, &variable, Timestamp::now).await {
         Ok(collector) => collector,
         Err(error) => {
             tracing::error!(error_type = "Config.Environment", %error, "the function cannot start");

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::{AnyDestination, DestinationUrl, Store};
+use delivery::destination::Connections;
+use delivery::{Store, lane};
 use flate2::read::GzDecoder;
-use invocation::Budget;
+use invocation::{Budget, aws};
 use jiff::{SignedDuration, Timestamp};
 use metadata_collector::cloud::{Cloud, Granted, Place};
 use metadata_collector::recorded_cloud::RecordedCloud;
@@ -229,13 +230,14 @@ async fn collect_within(
     .unwrap();
     let no_s3 = || panic!("no bucket is used");
     let store = SnapshotStore::from(Store::open(&config.metadata, no_s3));
-    let open = |url: &DestinationUrl| AnyDestination::open(url, no_s3);
-    let destinations = config.destinations.iter().map(open).collect();
+    let sdk = aws::no_services();
+    let mut connections = Connections::to_aws(&sdk);
+    let lanes = lane::open(&config.destinations, &mut connections).await;
     let cloud = Arc::new(cloud);
     let collector = Collector::new(
         Arc::clone(&cloud),
         store,
-        destinations,
+        lanes.unwrap(),
         config,
         "us-east-1".into(),
         now,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use telemetry::Record;
-use telemetry::enrichment::Enrichment;
+use telemetry::enrichment::{Enrichment, FieldSet, Level};
 
 use crate::compression::Compressor;
 use crate::directory::relative_path;
@@ -64,7 +64,7 @@ pub(crate) fn hexadecimal(hash: Sha256, bytes: usize) -> String {
 
 /// How records are packed: what is the same for all batches of a destination. Destinations with the same packing
 /// share batches.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packing {
     /// What the batches are.
     pub encoding: Encoding,
@@ -76,6 +76,8 @@ pub struct Packing {
     pub partitioning: Partitioning,
     /// Whether records of several small objects may share a batch.
     pub combines: bool,
+    /// The enriched fields that records may have, which formats with columns have to know.
+    pub fields: FieldSet,
 }
 
 impl Packing {
@@ -87,6 +89,7 @@ impl Packing {
             max_records: u64::MAX,
             partitioning: Partitioning::default(),
             combines: false,
+            fields: FieldSet::of(Level::Standard),
         }
     }
 }
@@ -179,6 +182,32 @@ impl Batch {
             Some(is_sequence && tags.split('-').all(|tag| hexadecimal(tag, TAG_DIGITS)))
         };
         Encoding::all().any(|encoding| named(encoding.extension()) == Some(true))
+    }
+}
+
+impl Batch {
+    /// What names of batches begin with that may hold the same records among those of other objects, as
+    /// [`Batch::object_name`] has it. `None` when no attempt before can have left one.
+    pub fn combined_prefix(&self) -> Option<String> {
+        if !self.may_be_combined || self.origins.len() != 1 {
+            return None;
+        }
+        Some(match &*self.partition {
+            "" => format!("{COMBINED}."),
+            partition => format!("{partition}/{COMBINED}."),
+        })
+    }
+
+    /// Whether a batch of several objects, which its name tells, holds the records of this one.
+    pub fn is_within(&self, object_name: &str) -> bool {
+        let file = object_name.rsplit('/').next().unwrap_or_default();
+        let tags = file
+            .strip_prefix(COMBINED)
+            .and_then(|rest| rest.split('.').nth(1));
+        let mut origins = self.origins.iter();
+        tags.is_some_and(|tags| {
+            origins.all(|origin| tags.split('-').any(|tag| tag == origin.tag()))
+        })
     }
 }
 
@@ -314,9 +343,14 @@ impl Batcher {
             Some(_) => COMPRESSED_AT_ONCE,
             None => self.max_bytes,
         };
+        let mut encoder = Encoder::new(encoding.format, &self.packing.fields, room)?;
+        // Objects that share batches are of one account and region.
+        if let Some(log) = self.origins.first() {
+            encoder.set_log(log);
+        }
         self.open.push(Open {
             span,
-            encoder: Encoder::new(encoding.format, room),
+            encoder,
             room,
             compressor,
             records: 0,
@@ -335,7 +369,7 @@ impl Batcher {
                 let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
                 compressor.write(&bytes)?;
                 self.spare = bytes;
-                compressor.len()
+                compressor.written()
             }
             None => open.encoder.len(),
         };
@@ -568,6 +602,16 @@ pub(crate) mod tests {
             )
         );
         assert_eq!(made[0].records, 4);
+        let alone = |key: &str| Batch {
+            may_be_combined: true,
+            ..packed(MIDNIGHT, &[key], lake("region"))[0].clone()
+        };
+        let name = made[0].object_name();
+        let second = alone("b.log.gz");
+        assert!(name.starts_with(&second.combined_prefix().unwrap()));
+        assert!(second.is_within(&name) && !alone("c.log.gz").is_within(&name));
+        assert!(!second.is_within(&second.object_name()));
+        assert_eq!(made[0].combined_prefix(), None);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Compressor {
     }
 
     /// How many compressed bytes have come out so far.
-    pub fn len(&self) -> usize {
+    pub fn written(&self) -> usize {
         match &self.0 {
             Kind::Gzip(encoder) => encoder.get_ref().len(),
             Kind::Zstd(encoder) => encoder.get_ref().len(),

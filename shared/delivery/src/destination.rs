@@ -9,11 +9,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use aws_config::SdkConfig;
+use invocation::{JsonClient, JsonClientError, JsonService};
 use telemetry::FailureClass;
 
 use crate::batch::{Batch, Packing};
+use crate::credential::{Credential, CredentialError, CredentialTextError};
 use crate::directory::DirectoryDestination;
 use crate::encoding::{Compression, Encoding, Format};
+use crate::firehose::{FirehoseDestination, is_stream_name};
+use crate::http::{
+    HttpClients, HttpDestination, HttpKind, HttpOptions, HttpOptionsError, HttpUrlError,
+};
 use crate::partition::Partitioning;
 use crate::s3::{S3Destination, S3Options, is_bucket_name};
 use crate::stdout::StdoutDestination;
@@ -73,6 +80,20 @@ pub enum Place {
         /// How objects are kept there.
         options: S3Options,
     },
+    /// `https://host/path`, `otlp+https://host`, and both without TLS on this machine.
+    Http {
+        /// How the receiver is reached; its headers' values are not read yet.
+        options: HttpOptions,
+        /// Headers that requests have, and where their values are kept.
+        headers: Vec<(String, Credential)>,
+    },
+    /// `firehose://stream`
+    Firehose {
+        /// The stream.
+        stream: String,
+        /// Its region; the function's own when none is named.
+        region: Option<String>,
+    },
 }
 
 impl Place {
@@ -82,6 +103,11 @@ impl Place {
             Place::Stdout => "stdout:",
             Place::Directory(_) => "file://",
             Place::S3 { .. } => "s3://",
+            Place::Http { options, .. } => match options.url.kind() {
+                HttpKind::Ndjson => "https://",
+                HttpKind::OtlpLogs | HttpKind::OtlpMetrics => "otlp+https://",
+            },
+            Place::Firehose { .. } => "firehose://",
         }
     }
 
@@ -93,8 +119,25 @@ impl Place {
     /// The formats that it takes; the first one is chosen unless another is asked for.
     fn formats(&self) -> &'static [Format] {
         match self {
-            Place::Stdout => &[Format::Ndjson, Format::Ocsf],
             Place::Directory(_) | Place::S3 { .. } => &Format::ALL,
+            Place::Http { options, .. } if options.url.kind() != HttpKind::Ndjson => {
+                &[Format::Otlp]
+            }
+            Place::Stdout | Place::Http { .. } | Place::Firehose { .. } => {
+                &[Format::Ndjson, Format::Ocsf]
+            }
+        }
+    }
+
+    /// Bytes and records at which a batch is complete there, unless something else is asked for: receivers limit
+    /// what a request has.
+    fn limits(&self, batch_bytes: usize) -> (usize, u64) {
+        match self {
+            Place::Http { options, .. } if options.url.kind() != HttpKind::Ndjson => {
+                (batch_bytes.min(REQUEST_BYTES), OTLP_RECORDS)
+            }
+            Place::Http { .. } => (batch_bytes.min(REQUEST_BYTES), u64::MAX),
+            _ => (batch_bytes, u64::MAX),
         }
     }
 }
@@ -105,6 +148,8 @@ impl fmt::Display for Place {
             Place::Stdout => f.write_str("stdout:"),
             Place::Directory(path) => write!(f, "file://{}", path.display()),
             Place::S3 { bucket, prefix, .. } => write!(f, "s3://{bucket}/{prefix}"),
+            Place::Http { options, .. } => options.url.fmt(f),
+            Place::Firehose { stream, .. } => write!(f, "firehose://{stream}"),
         }
     }
 }
@@ -120,14 +165,23 @@ pub struct DestinationUrl {
 
 /// Why a text is no destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{url:?} is not a destination: {reason}; write stdout:, file:///dir or s3://bucket/prefix")]
+#[error(
+    "{url:?} is not a destination: {reason}; write stdout:, file:///dir, s3://bucket/prefix, https://host/path, otlp+https://host or firehose://stream"
+)]
 pub struct DestinationUrlError {
+    /// As much of it as holds no secret.
     url: String,
     reason: String,
 }
 
 /// Bytes at which a batch is complete unless something else is asked for.
 pub const BATCH_BYTES: usize = 4 << 20;
+
+/// The same for receivers over HTTP: 1 MiB, which all of them take.
+const REQUEST_BYTES: usize = 1 << 20;
+
+/// Records of a batch of OTLP.
+const OTLP_RECORDS: u64 = 1_000;
 
 /// The smallest and the largest batch that can be asked for, in bytes.
 const BATCH_BYTES_ALLOWED: std::ops::RangeInclusive<usize> = 65_536..=67_108_864;
@@ -165,10 +219,18 @@ impl FromStr for DestinationUrl {
     type Err = DestinationUrlError;
 
     fn from_str(url: &str) -> Result<DestinationUrl, DestinationUrlError> {
-        DestinationUrl::parse(url, BATCH_BYTES).map_err(|reason| DestinationUrlError {
-            url: url.to_owned(),
-            reason,
-        })
+        DestinationUrl::read(url, BATCH_BYTES)
+    }
+}
+
+/// As much of a URL as holds no secret: queries of receivers may.
+fn shown(url: &str) -> &str {
+    match url.split_once("://") {
+        Some(("file" | "s3" | "firehose", _)) | None => url,
+        Some((_, rest)) => {
+            let end = rest.find(['?', '#', '@']).unwrap_or(rest.len());
+            url.get(..url.len() - rest.len() + end).unwrap_or_default()
+        }
     }
 }
 
@@ -192,7 +254,23 @@ fn place(url: &str) -> Result<Place, String> {
                 false => Err("the bucket name is not one"),
             }
         }
-        ("file" | "s3", None) => Err("// is missing after the scheme"),
+        ("https" | "http" | "otlp+https" | "otlp+http", _) => {
+            let url = url
+                .parse()
+                .map_err(|error: HttpUrlError| error.to_string())?;
+            return Ok(Place::Http {
+                options: HttpOptions::new(url),
+                headers: Vec::new(),
+            });
+        }
+        ("firehose", Some(stream)) => match is_stream_name(stream) {
+            true => Ok(Place::Firehose {
+                stream: stream.to_owned(),
+                region: None,
+            }),
+            false => Err("the name of the stream is not one"),
+        },
+        ("file" | "s3" | "firehose", None) => Err("// is missing after the scheme"),
         _ => Err("its scheme is not supported"),
     };
     place.map_err(str::to_owned)
@@ -200,7 +278,12 @@ fn place(url: &str) -> Result<Place, String> {
 
 impl DestinationUrl {
     fn parse(url: &str, batch_bytes: usize) -> Result<DestinationUrl, String> {
-        let (where_, query) = url.split_once('?').unwrap_or((url, ""));
+        // The query of a receiver's URL is the receiver's.
+        let is_receiver = ["http", "otlp+http"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
+        let mark = if is_receiver { '#' } else { '?' };
+        let (where_, query) = url.split_once(mark).unwrap_or((url, ""));
         let mut place = place(where_)?;
         let mut options = Options::of(query);
         let format = options.read("format", str::parse::<Format>)?;
@@ -211,6 +294,7 @@ impl DestinationUrl {
         if !formats.contains(&format) {
             return Err(format!("{} takes no {}", place.scheme(), format.label()));
         }
+        let (batch_bytes, batch_records) = place.limits(batch_bytes);
         let batch_bytes = options
             .read("batch_bytes", |text| {
                 let bytes = text.parse().ok();
@@ -231,10 +315,8 @@ impl DestinationUrl {
                 format,
                 compression: Compression::None,
             },
-            max_bytes: batch_bytes,
-            max_records: max_records.unwrap_or(u64::MAX),
-            partitioning: Partitioning::default(),
-            combines: false,
+            max_records: max_records.unwrap_or(batch_records),
+            ..Packing::ndjson(batch_bytes)
         };
         if place.holds_files() {
             if !format.is_compressed() {
@@ -250,9 +332,35 @@ impl DestinationUrl {
             })?;
             packing.combines = combines.unwrap_or(!packing.partitioning.is_none());
         }
-        if let Place::S3 { options: kept, .. } = &mut place {
-            kept.kms_key = options.read("kms_key", str::parse)?;
-            kept.storage_class = options.read("storage_class", str::parse)?;
+        match &mut place {
+            Place::Stdout | Place::Directory(_) => {}
+            Place::S3 { options: kept, .. } => {
+                kept.kms_key = options.read("kms_key", str::parse)?;
+                kept.storage_class = options.read("storage_class", str::parse)?;
+            }
+            Place::Http {
+                options: reached,
+                headers,
+            } => {
+                for name in ["compression", "timeout_s", "ca_bundle"] {
+                    options.read(name, |value| reached.set(name, value))?;
+                }
+                for (name, value) in std::mem::take(&mut options.0) {
+                    match name.strip_prefix("header.") {
+                        Some(header) => {
+                            let credential = value.parse();
+                            let credential = credential.map_err(|error: CredentialTextError| {
+                                format!("its option {name}: {error}")
+                            })?;
+                            headers.push((header.to_owned(), credential));
+                        }
+                        None => options.0.push((name, value)),
+                    }
+                }
+            }
+            Place::Firehose { region, .. } => {
+                *region = options.take("region").map(str::to_owned);
+            }
         }
         match options.0.first() {
             None => Ok(DestinationUrl { place, packing }),
@@ -274,18 +382,26 @@ impl DestinationUrl {
         batch_bytes: usize,
     ) -> Result<Vec<DestinationUrl>, DestinationUrlError> {
         let urls = urls.split_whitespace();
-        urls.map(|url| {
-            DestinationUrl::parse(url, batch_bytes).map_err(|reason| DestinationUrlError {
-                url: url.to_owned(),
-                reason,
-            })
-        })
-        .collect()
+        urls.map(|url| DestinationUrl::read(url, batch_bytes))
+            .collect()
     }
 
-    /// Whether the destination needs an S3 client.
-    pub fn is_s3(&self) -> bool {
-        matches!(self.place, Place::S3 { .. })
+    fn read(url: &str, batch_bytes: usize) -> Result<DestinationUrl, DestinationUrlError> {
+        DestinationUrl::parse(url, batch_bytes).map_err(|reason| DestinationUrlError {
+            url: shown(url).to_owned(),
+            reason,
+        })
+    }
+
+    /// Whether the destination is reached through AWS: itself, or what it needs to be.
+    pub fn uses_aws(&self) -> bool {
+        match &self.place {
+            Place::Stdout | Place::Directory(_) => false,
+            Place::S3 { .. } | Place::Firehose { .. } => true,
+            Place::Http { headers, .. } => headers
+                .iter()
+                .any(|(_, credential)| !matches!(credential, Credential::Environment(_))),
+        }
     }
 }
 
@@ -304,12 +420,64 @@ pub enum AnyDestination {
     Directory(DirectoryDestination),
     /// A bucket.
     S3(S3Destination),
+    /// A receiver.
+    Http(Box<HttpDestination>),
+    /// A stream.
+    Firehose(FirehoseDestination),
+}
+
+/// What destinations are reached with.
+pub struct Connections<'c> {
+    sdk: &'c SdkConfig,
+    variable: &'c (dyn Fn(&str) -> Option<String> + Sync),
+    http: HttpClients,
+}
+
+impl<'c> Connections<'c> {
+    /// AWS as the SDK is configured; `variable` gives the value of an environment variable, for credentials that
+    /// are kept there.
+    pub fn new(
+        sdk: &'c SdkConfig,
+        variable: &'c (dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Connections<'c> {
+        Connections {
+            sdk,
+            variable,
+            http: HttpClients::default(),
+        }
+    }
+
+    /// The same without credentials in the environment.
+    pub fn to_aws(sdk: &'c SdkConfig) -> Connections<'c> {
+        Connections::new(sdk, &|_| None)
+    }
+}
+
+/// Why a destination cannot be reached as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A credential cannot be read.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// A receiver.
+    #[error(transparent)]
+    Http(#[from] HttpOptionsError),
+    /// AWS cannot be called.
+    #[error(transparent)]
+    Aws(#[from] JsonClientError),
 }
 
 impl AnyDestination {
-    /// The destination that a URL names. `s3` makes the client, and is called for `s3://` only.
-    pub fn open(url: &DestinationUrl, s3: impl FnOnce() -> aws_sdk_s3::Client) -> AnyDestination {
-        match &url.place {
+    /// The destination that a URL names. Credentials are read here, once.
+    ///
+    /// # Errors
+    /// A credential cannot be read, or a setting cannot be used. That the destination is there is not asked.
+    pub async fn open(
+        url: &DestinationUrl,
+        connections: &mut Connections<'_>,
+    ) -> Result<AnyDestination, OpenError> {
+        let sdk = connections.sdk;
+        Ok(match &url.place {
             Place::Stdout => AnyDestination::Stdout(StdoutDestination::default()),
             Place::Directory(root) => {
                 AnyDestination::Directory(DirectoryDestination::new(root.clone()))
@@ -319,12 +487,25 @@ impl AnyDestination {
                 prefix,
                 options,
             } => AnyDestination::S3(S3Destination::new(
-                s3(),
+                aws_sdk_s3::Client::new(sdk),
                 bucket.clone(),
                 prefix.clone(),
                 options.clone(),
             )),
-        }
+            Place::Http { options, headers } => {
+                let mut options = options.clone();
+                for (name, credential) in headers {
+                    let value = credential.read(connections.variable, sdk).await?;
+                    options.headers.push((name.clone(), value));
+                }
+                let destination = HttpDestination::open(options, &mut connections.http)?;
+                AnyDestination::Http(Box::new(destination))
+            }
+            Place::Firehose { stream, region } => {
+                let client = JsonClient::new(sdk, JsonService::Firehose, region.as_deref())?;
+                AnyDestination::Firehose(FirehoseDestination::new(client, stream.clone()))
+            }
+        })
     }
 }
 
@@ -334,6 +515,8 @@ impl Destination for AnyDestination {
             AnyDestination::Stdout(destination) => destination.deliver(batch).await,
             AnyDestination::Directory(destination) => destination.deliver(batch).await,
             AnyDestination::S3(destination) => destination.deliver(batch).await,
+            AnyDestination::Http(destination) => destination.deliver(batch).await,
+            AnyDestination::Firehose(destination) => destination.deliver(batch).await,
         }
     }
 }
@@ -356,6 +539,54 @@ mod tests {
         }
         let trimmed: DestinationUrl = "s3://records-use1//flows/".parse().unwrap();
         assert_eq!(trimmed.to_string(), "s3://records-use1/flows");
+    }
+
+    #[test]
+    fn receivers_have_their_query_and_our_options_behind_it() {
+        let url = "https://host/in?token=t#batch_bytes=65536&header.authorization=env:TOKEN&header.x-tenant=ssm:/t&timeout_s=5";
+        let url: DestinationUrl = url.parse().unwrap();
+        assert_eq!(url.to_string(), "https://host/in");
+        assert_eq!(url.packing, Packing::ndjson(65_536));
+        assert!(url.uses_aws());
+        let Place::Http { options, headers } = &url.place else {
+            panic!("it is a receiver");
+        };
+        assert_eq!(options.timeout.as_secs(), 5);
+        let headers: Vec<String> = headers.iter().map(|(n, c)| format!("{n} {c}")).collect();
+        assert_eq!(headers, ["authorization env:TOKEN", "x-tenant ssm:/t"]);
+        let otlp = "otlp+https://host"
+            .parse::<DestinationUrl>()
+            .unwrap()
+            .packing;
+        assert_eq!((otlp.max_bytes, otlp.max_records), (1 << 20, 1_000));
+        assert_eq!(otlp.encoding.format, Format::Otlp);
+    }
+
+    #[test]
+    fn a_receivers_query_is_not_repeated() {
+        let error = "https://host/in?token=secret#colour=red".parse::<DestinationUrl>();
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("colour") && !error.contains("secret"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_credential_that_is_not_there_keeps_a_destination_from_being_opened() {
+        let url = "https://host/in#header.authorization=env:TOKEN"
+            .parse()
+            .unwrap();
+        let sdk = invocation::aws::no_services();
+        let mut connections = Connections::to_aws(&sdk);
+        let error = AnyDestination::open(&url, &mut connections)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("TOKEN is not set"), "{error}");
+        let found = |name: &str| (name == "TOKEN").then(|| "Bearer x".to_owned());
+        let mut connections = Connections::new(&sdk, &found);
+        let opened = AnyDestination::open(&url, &mut connections).await.unwrap();
+        assert!(!format!("{opened:?}").contains("Bearer"));
     }
 
     #[test]
@@ -418,6 +649,26 @@ mod tests {
             ("stdout:?format=parquet", "stdout: takes no parquet"),
             ("stdout:?partition=day", "has no option"),
             ("kafka://host/topic", "not supported"),
+            ("http://example.com/in", "without TLS"),
+            (
+                "https://host/in#format=parquet",
+                "https:// takes no parquet",
+            ),
+            (
+                "https://host/in#partition=day",
+                "has no option \"partition\"",
+            ),
+            ("https://host/in#timeout_s=0", "1 to 900"),
+            (
+                "https://host/in#header.authorization=Bearer",
+                "no place of a credential",
+            ),
+            (
+                "otlp+https://host#format=ndjson",
+                "otlp+https:// takes no ndjson",
+            ),
+            ("firehose://a/b", "the name of the stream"),
+            ("firehose://flows?partition=day", "has no option"),
         ] {
             let error = url.parse::<DestinationUrl>().unwrap_err().to_string();
             assert!(

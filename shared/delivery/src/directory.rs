@@ -56,8 +56,14 @@ impl Destination for DirectoryDestination {
         let name = batch.object_name();
         let (bucket, key) = name.split_once('/').unwrap_or(("", &name));
         let path = object_path(&self.root, bucket, key);
-        let bytes = batch.bytes.clone();
-        let written = tokio::task::spawn_blocking(move || write_whole(&path, &bytes)).await;
+        let batch = batch.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            match batch.combined_prefix().is_some() && holds_combined(&path, &batch)? {
+                true => Ok(()),
+                false => write_whole(&path, &batch.bytes),
+            }
+        });
+        let written = written.await;
         let error = match written {
             Ok(Ok(())) => return Ok(Confirmation::default()),
             Ok(Err(error)) => error,
@@ -71,6 +77,25 @@ impl Destination for DirectoryDestination {
             retries: 0,
         })
     }
+}
+
+/// Whether the folder of a batch's file has its records among those of other objects.
+fn holds_combined(path: &Path, batch: &Batch) -> io::Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        if entry?
+            .file_name()
+            .to_str()
+            .is_some_and(|name| batch.is_within(name))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

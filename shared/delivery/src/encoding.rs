@@ -2,10 +2,14 @@
 
 use std::str::FromStr;
 
-use telemetry::Record;
-use telemetry::enrichment::Enrichment;
+use telemetry::enrichment::{Enrichment, FieldSet};
+use telemetry::{ObjectKey, Record};
 
+use crate::batch::Origin;
 use crate::ndjson::NdjsonEncoder;
+use crate::ocsf::{OcsfEncoder, OcsfParquetEncoder};
+use crate::otlp::{Home, OtlpLogsEncoder};
+use crate::parquet::ParquetEncoder;
 
 /// The shape that records are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,22 +188,46 @@ pub struct EncodingError {
 pub enum Encoder {
     /// [`Format::Ndjson`].
     Ndjson(NdjsonEncoder),
+    /// [`Format::Parquet`].
+    Parquet(Box<ParquetEncoder>),
+    /// [`Format::Ocsf`].
+    Ocsf(Box<OcsfEncoder>),
+    /// [`Format::OcsfParquet`].
+    OcsfParquet(Box<OcsfParquetEncoder>),
+    /// [`Format::Otlp`].
+    Otlp(Box<OtlpLogsEncoder>),
 }
 
 impl Encoder {
-    /// An encoder that is expected to be taken when it holds about this many bytes.
-    pub fn new(format: Format, bytes: usize) -> Encoder {
-        match format {
+    /// An encoder of records with these enriched fields, which is expected to be taken when it holds about this many
+    /// bytes.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn new(format: Format, fields: &FieldSet, bytes: usize) -> Result<Encoder, EncodingError> {
+        Ok(match format {
             Format::Ndjson => Encoder::Ndjson(NdjsonEncoder::new(bytes)),
-            _ => Encoder::Ndjson(NdjsonEncoder::new(bytes)),
+            Format::Parquet => Encoder::Parquet(Box::new(ParquetEncoder::new(fields.clone())?)),
+            Format::Ocsf => Encoder::Ocsf(Box::new(OcsfEncoder::new(bytes))),
+            Format::OcsfParquet => Encoder::OcsfParquet(Box::new(OcsfParquetEncoder::new()?)),
+            Format::Otlp => Encoder::Otlp(Box::default()),
+        })
+    }
+
+    /// Says which log the next records are of, for formats whose records have to name their account and region.
+    pub fn set_log(&mut self, log: &Origin) {
+        if let Encoder::Otlp(encoder) = self {
+            let home = ObjectKey::parse(&log.key).map(|key| Home::new(key.account, key.region));
+            encoder.set_home(home.unwrap_or_default());
         }
     }
 
     /// Whether what is written so far and the record can be one output. A file of columns holds one kind of record.
     #[inline]
-    pub fn accepts(&self, _record: &Record<'_>) -> bool {
+    pub fn accepts(&self, record: &Record<'_>) -> bool {
         match self {
-            Encoder::Ndjson(_) => true,
+            Encoder::Parquet(encoder) => encoder.accepts(record),
+            _ => true,
         }
     }
 
@@ -208,6 +236,10 @@ impl Encoder {
     pub fn write(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) {
         match self {
             Encoder::Ndjson(encoder) => encoder.write(record, enrichment),
+            Encoder::Parquet(encoder) => encoder.write(record, enrichment),
+            Encoder::Ocsf(encoder) => encoder.write(record, enrichment),
+            Encoder::OcsfParquet(encoder) => encoder.write(record, enrichment),
+            Encoder::Otlp(encoder) => encoder.write(record, enrichment),
         }
     }
 
@@ -216,6 +248,10 @@ impl Encoder {
     pub fn len(&self) -> usize {
         match self {
             Encoder::Ndjson(encoder) => encoder.len(),
+            Encoder::Parquet(encoder) => encoder.len(),
+            Encoder::Ocsf(encoder) => encoder.len(),
+            Encoder::OcsfParquet(encoder) => encoder.len(),
+            Encoder::Otlp(encoder) => encoder.len(),
         }
     }
 
@@ -232,6 +268,10 @@ impl Encoder {
     pub fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
         match self {
             Encoder::Ndjson(encoder) => Ok(encoder.take(spare)),
+            Encoder::Parquet(encoder) => encoder.take(spare),
+            Encoder::Ocsf(encoder) => encoder.take(spare),
+            Encoder::OcsfParquet(encoder) => encoder.take(spare),
+            Encoder::Otlp(encoder) => encoder.take(spare),
         }
     }
 }

@@ -13,7 +13,9 @@ use telemetry::FailureClass;
 use tokio::sync::mpsc;
 
 use crate::batch::{Batch, Packing, hexadecimal};
-use crate::destination::{AnyDestination, DeliveryError, Destination, DestinationUrl};
+use crate::destination::{
+    AnyDestination, Connections, DeliveryError, Destination, DestinationUrl, OpenError,
+};
 
 /// A destination, and what messages call it.
 #[derive(Debug)]
@@ -80,16 +82,19 @@ impl OutletCounts {
     }
 }
 
-/// Puts destinations into lanes, both in the order they are written. `open` makes a destination of its URL.
-pub fn lanes(
+/// Opens destinations and puts them into lanes, both in the order they are written.
+///
+/// # Errors
+/// The first destination that cannot be opened.
+pub async fn open(
     urls: &[DestinationUrl],
-    mut open: impl FnMut(&DestinationUrl) -> AnyDestination,
-) -> Vec<Lane> {
+    connections: &mut Connections<'_>,
+) -> Result<Vec<Lane>, OpenError> {
     let mut lanes: Vec<Lane> = Vec::new();
     for url in urls {
         let outlet = Outlet {
             url: url.to_string(),
-            destination: open(url),
+            destination: AnyDestination::open(url, connections).await?,
         };
         match lanes.iter_mut().find(|lane| *lane.packing == url.packing) {
             Some(lane) => lane.outlets.push(outlet),
@@ -99,7 +104,7 @@ pub fn lanes(
             }),
         }
     }
-    lanes
+    Ok(lanes)
 }
 
 impl Outlet {

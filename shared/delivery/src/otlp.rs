@@ -21,3 +21,4 @@ mod tests;
 
 pub use logs::OtlpLogsEncoder;
 pub use metrics::{MetricPoint, OtlpMetricsEncoder, Statistics};
+pub use resource::Home;

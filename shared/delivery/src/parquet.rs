@@ -16,6 +16,7 @@
 //!
 //! [`columns`] and [`FileWriter`] serve any kind of record.
 
+use std::fmt;
 use std::sync::Arc;
 
 use telemetry::enrichment::field::{End, FieldSet, FieldValue, FlowField, SideField, ValueType};
@@ -149,6 +150,15 @@ pub struct ParquetEncoder {
     estimate: Option<usize>,
     order: Order,
     defect: Option<String>,
+}
+
+impl fmt::Debug for ParquetEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParquetEncoder")
+            .field("kind", &self.kind)
+            .field("open_rows", &self.open_rows())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Rows of a row group in the order of the file.
@@ -444,7 +454,7 @@ impl ParquetEncoder {
             let column_type = column_type(field.value_type());
             let rank = (6, place);
             let is_chosen = fields.has_flow(*field) && !self.is_taken(field.name());
-            if is_chosen && OWN_FIELDS.contains(field) {
+            if is_chosen && FlowField::OWN.contains(field) {
                 let place = self.add_own(rank, field.name(), column_type);
                 if let Some(own) = self.own.get_mut(*field as usize) {
                     *own = Some(place);
@@ -614,17 +624,6 @@ impl Order {
         }
     }
 }
-
-/// Values of the flow that are the record's own, and not part of its facts.
-const OWN_FIELDS: [FlowField; 7] = [
-    FlowField::TransferCostUsd,
-    FlowField::ProtocolName,
-    FlowField::TcpFlagNames,
-    FlowField::RejectBy,
-    FlowField::RejectId,
-    FlowField::RejectRule,
-    FlowField::RejectExplanation,
-];
 
 /// Writes a side: its fields, then the tags of these keys.
 fn write_side(table: &mut Table, side: &Side, keys: &[Box<str>]) {

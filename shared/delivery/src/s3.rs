@@ -275,12 +275,47 @@ impl S3Destination {
         }
     }
 
+    fn key(&self, name: &str) -> String {
+        match &*self.prefix {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        }
+    }
+
+    /// Whether an attempt before has put the batch's records among those of other objects.
+    async fn holds_combined(&self, batch: &Batch) -> Result<bool, S3Failure> {
+        let Some(prefix) = batch.combined_prefix() else {
+            return Ok(false);
+        };
+        let prefix = self.key(&prefix);
+        let call = S3Call {
+            action: "s3:ListBucket",
+            kms_action: "kms:Decrypt",
+            bucket: &self.bucket,
+            key: &prefix,
+        };
+        let list = self.client.list_objects_v2();
+        let list = list.bucket(&self.bucket).prefix(&prefix);
+        let mut pages = list.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call.failure(&error))?;
+            let mut keys = page.contents().iter().filter_map(|object| object.key());
+            if keys.any(|key| batch.is_within(key)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn put(
         &self,
         call: &S3Call<'_>,
         batch: &Batch,
         counter: &AttemptCounter,
     ) -> Result<(), S3Failure> {
+        if self.holds_combined(batch).await? {
+            return Ok(());
+        }
         let head = ObjectHead {
             content_type: content_type(batch.encoding),
             batch_id: batch.id(),
@@ -322,8 +357,7 @@ fn content_type(encoding: Encoding) -> &'static str {
 
 impl Destination for S3Destination {
     async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
-        let separator = if self.prefix.is_empty() { "" } else { "/" };
-        let key = format!("{}{separator}{}", self.prefix, batch.object_name());
+        let key = self.key(&batch.object_name());
         let call = S3Call {
             action: "s3:PutObject",
             kms_action: match self.sizes.split(batch.bytes.len()) {

@@ -12,5 +12,5 @@ pub mod service_call;
 pub mod settings;
 
 pub use budget::Budget;
-pub use json_client::{JsonClient, JsonService};
+pub use json_client::{JsonClient, JsonClientError, JsonService};
 pub use settings::{SettingError, Variable};

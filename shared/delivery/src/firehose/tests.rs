@@ -150,7 +150,7 @@ fn firehose(
 async fn refused_records_are_sent_again_alone() {
     // Three lines of which two make no record of 1,000 KiB: records of a line each.
     let bytes = lines(&[600_000, 600_001, 600_002]);
-    let (http, kept) = firehose(|arrival| matches!(arrival, 1 | 2 | 3));
+    let (http, kept) = firehose(|arrival| (1..=3).contains(&arrival));
     let confirmed = destination(&http).await.deliver(&batch_of(bytes)).await;
     assert_eq!(confirmed.unwrap().retries, 2);
     let sent: Vec<Vec<usize>> = http

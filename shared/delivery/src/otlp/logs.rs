@@ -23,9 +23,6 @@ pub(super) const ATTRIBUTES: FieldNumber = 6;
 const OBSERVED_TIME: FieldNumber = 11;
 const EVENT_NAME: FieldNumber = 12;
 
-/// How many records a record that is kept stands for, where it is more than itself.
-const SAMPLE_RATE: &str = "cloud_export.sample_rate";
-
 /// How much a record matters, by the numbers of OTLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
@@ -97,18 +94,8 @@ impl OtlpLogsEncoder {
         self.written == 0
     }
 
-    /// Appends a record.
+    /// Appends a record, with what enrichment adds to it.
     pub fn write(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) {
-        self.write_sampled(record, enrichment, 1);
-    }
-
-    /// Appends a record that stands for so many.
-    pub fn write_sampled(
-        &mut self,
-        record: &Record<'_>,
-        enrichment: Option<&Enrichment<'_>>,
-        rate: u32,
-    ) {
         self.body.clear();
         let mut attributes = std::mem::take(&mut self.record);
         attributes.clear();
@@ -118,10 +105,6 @@ impl OtlpLogsEncoder {
         };
         if let Some(enrichment) = enrichment {
             self.additions.write(enrichment, &mut attributes);
-        }
-        if rate > 1 {
-            let rate = AnyValue::Integer(rate.into());
-            attribute(&mut attributes, ATTRIBUTES, SAMPLE_RATE, rate);
         }
         let account = envelope.account.unwrap_or(&self.home.account);
         let region = envelope.region.unwrap_or(&self.home.region);

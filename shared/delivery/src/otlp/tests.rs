@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use telemetry::enrichment::{Enricher, FieldSet, Level, Loaded, Options};
+use telemetry::enrichment::{Enricher, Enrichment, FieldSet, Level, Loaded, Options};
 use telemetry::generate::{Generator, LogFormat};
 use telemetry::{LogReader, ReadOptions, Row};
 
@@ -210,8 +210,14 @@ fn encode(encoder: &mut OtlpLogsEncoder, log: &[u8], enrich: bool, rate: u32) ->
     let mut enricher = Enricher::new(fields, Loaded::Missing, load);
     while let Some(row) = reader.next_row().unwrap() {
         if let Row::Record(record) = row {
-            let enrichment = enricher.enrich(&record);
-            encoder.write_sampled(&record, enrich.then_some(&enrichment), rate);
+            let mut enrichment = match enrich {
+                true => Some(enricher.enrich(&record)),
+                false => (rate > 1).then(|| Enrichment::sampled(rate)),
+            };
+            if let Some(enrichment) = &mut enrichment {
+                enrichment.sample_rate = rate;
+            }
+            encoder.write(&record, enrichment.as_ref());
         }
     }
     encoder.take(Vec::new()).unwrap()

@@ -89,11 +89,11 @@ fn both(
     each(log, |record| match &mut enricher {
         Some(enricher) => {
             let enrichment = enricher.enrich(record);
-            ndjson.write_enriched(record, &enrichment);
+            ndjson.write(record, Some(&enrichment));
             encoder.write(record, Some(&enrichment));
         }
         None => {
-            ndjson.write(record);
+            ndjson.write(record, None);
             encoder.write(record, None);
         }
     });
@@ -452,7 +452,7 @@ fn our_own_reader_reads_them() {
     let log = generated(LogFormat::VpcV5, 500);
     let (file, mut rows) = both(&mut encoder(), &log, None);
     let mut ndjson = NdjsonEncoder::default();
-    each(&file, |record| ndjson.write(record));
+    each(&file, |record| ndjson.write(record, None));
     let lines = ndjson
         .bytes()
         .split(|byte| *byte == b'\n')

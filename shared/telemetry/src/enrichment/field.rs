@@ -276,6 +276,20 @@ fields! {
     }
 }
 
+impl FlowField {
+    /// Those that are a record's own: others may be alike for many.
+    pub const OWN: [FlowField; 8] = [
+        FlowField::TransferCostUsd,
+        FlowField::ProtocolName,
+        FlowField::TcpFlagNames,
+        FlowField::RejectBy,
+        FlowField::RejectId,
+        FlowField::RejectRule,
+        FlowField::RejectExplanation,
+        FlowField::SampleRate,
+    ];
+}
+
 /// The fields that are added to records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSet {
@@ -349,6 +363,13 @@ impl FieldSet {
             }
         }
         Ok(set)
+    }
+
+    /// The same fields, and this one of the flow.
+    #[must_use]
+    pub fn with_flow(mut self, field: FlowField) -> FieldSet {
+        self.flow |= field.bit();
+        self
     }
 
     /// The same fields, and tags of these keys: `src_tag_<key>` and `dst_tag_<key>`.
