@@ -16,7 +16,7 @@ use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
 mod addition;
 
 use addition::Additions;
-pub(crate) use addition::write_amount;
+pub(crate) use addition::{is_enriched, write_amount};
 
 /// Bytes of a piece that is copied at once.
 const PIECE: usize = 32;

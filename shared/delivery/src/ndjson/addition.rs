@@ -145,7 +145,7 @@ impl Additions {
 }
 
 /// Whether a name may be one of an enriched field.
-fn is_enriched(name: &str) -> bool {
+pub(crate) fn is_enriched(name: &str) -> bool {
     let of_side = |end: End| {
         name.strip_prefix(end.prefix()).is_some_and(|rest| {
             rest.starts_with("tag_") || SideField::ALL.iter().any(|field| field.name() == rest)

@@ -146,7 +146,11 @@ impl ChunkWriter {
                     let numbers = self.numbers.iter_mut();
                     numbers.for_each(|seconds| *seconds = milliseconds(seconds));
                 }
-                (self.integers(Body::Plain64, 8), self.range64(column_type))
+                let body = match column_type {
+                    ColumnType::Double => self.dictionary_or(Body::Plain64, 8, usize::MAX),
+                    _ => self.integers(Body::Plain64, 8),
+                };
+                (body, self.range64(column_type))
             }
             Values::Lists { numbers, lists } => self.lists(rows, numbers, lists, column_type),
         };
@@ -305,17 +309,23 @@ impl ChunkWriter {
 
     /// The integers in the encoding that takes the least.
     fn integers<'b>(&mut self, plain: Body<'b>, bytes: usize) -> Body<'b> {
-        let values = self.numbers.len();
-        let most = MAX_INTEGERS.min(values / 2);
         self.page.clear();
         delta::encode(&self.numbers, &mut self.page);
         let as_delta = self.page.len();
+        self.dictionary_or(plain, bytes, as_delta)
+    }
+
+    /// The numbers as a dictionary, or plain, or in as many bytes as differences.
+    fn dictionary_or<'b>(&mut self, plain: Body<'b>, bytes: usize, as_delta: usize) -> Body<'b> {
+        let values = self.numbers.len();
+        let most = MAX_INTEGERS.min(values / 2);
         let is_small = self.distinct.index(&self.numbers, most, &mut self.indices);
         let entries = self.distinct.values.len();
         let width = index_width(entries);
+        self.page.clear();
         let as_dictionary = if is_small {
             rle::encode(&self.indices, width, &mut self.page);
-            self.page.len() - as_delta + entries * bytes
+            self.page.len() + entries * bytes
         } else {
             usize::MAX
         };

@@ -60,23 +60,25 @@ pub(super) const COLUMNS: &[(&str, ColumnType, Paths)] = &[
     ("entry", ColumnType::Document, &[]),
 ];
 
-/// Puts an entry into the open row of a table of [`COLUMNS`]. A member of another type than its column stands in
+/// Puts an entry into the open row of a table, which has [`COLUMNS`] at these places. A member of another type than its column stands in
 /// `entry` alone.
-pub(super) fn write(table: &mut Table, record: &FirewallRecord) {
+pub(super) fn write(table: &mut Table, places: &[usize], record: &FirewallRecord) {
     let whole = record.entry();
-    for (place, (_, column_type, paths)) in COLUMNS.iter().enumerate() {
+    for ((_, column_type, paths), place) in COLUMNS.iter().zip(places) {
         let found = paths.iter().find_map(|path| {
             let (first, rest) = path.split_first()?;
             rest.iter()
                 .try_fold(whole.get(*first)?, |value, name| value.get(name))
         });
         if let Some(value) = found {
-            put(table, place, *column_type, value);
+            put(table, *place, *column_type, value);
         }
     }
     // Writing a JSON value to text does not fail.
     let text = serde_json::to_string(whole).unwrap_or_default();
-    table.put(COLUMNS.len() - 1, ColumnValue::Text(&text));
+    if let Some(place) = places.last() {
+        table.put(*place, ColumnValue::Text(&text));
+    }
 }
 
 fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) {

@@ -530,7 +530,8 @@ fn firewall_entries_have_columns_and_stand_whole() {
     let log = br#"{"firewall_name":"fw","availability_zone":"us-east-1a","event_timestamp":"1795191631","event":{"timestamp":"2026-11-20T16:20:31.006481+0000","flow_id":18446744073709551615,"event_type":"alert","src_ip":"2001:0db8::1","src_port":"443","dest_ip":"10.0.0.1","proto":"TCP","alert":{"action":"blocked","signature":"a \"b\"","severity":-3},"verdict":{"action":"drop"},"aws_category":"[\"News\",\"Sports\"]","tls_inspected":true}}
 {"firewall_name":"fw","event_timestamp":1795191600,"event":{"netflow":{"pkts":3,"bytes":200,"start":"2026-11-20T16:20:00.204417+0000","tcp_flags":"1b"},"aws_category":[]}}
 "#;
-    let mut encoder = ParquetEncoder::new(FieldSet::of(Level::Minimal)).unwrap();
+    // Enriched fields come before the entry's own where tables are filled, and behind them in the file.
+    let mut encoder = ParquetEncoder::new(FieldSet::of(Level::Full)).unwrap();
     let (file, entries) = both(&mut encoder, log, None);
     let mut rows = read(&file);
     // In the order of time.
