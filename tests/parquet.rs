@@ -50,7 +50,7 @@ fn write(directory: &Path, name: &str, log: &[u8], enricher: &mut Enricher) {
         if let Row::Record(record) = row {
             let enrichment = enricher.enrich(&record);
             assert!(encoder.accepts(&record), "{name} changes its kind");
-            ndjson.write_enriched(&record, &enrichment);
+            ndjson.write(&record, Some(&enrichment));
             encoder.write(&record, Some(&enrichment));
             kind = Some(RecordKind::of(&record));
         }
