@@ -1,5 +1,5 @@
-//! Services that speak JSON 1.1: the operation in `X-Amz-Target`, JSON both ways ("AWS JSON 1.1 protocol",
-//! *Smithy 2.0*).
+//! Services that speak JSON: the operation in `X-Amz-Target`, JSON both ways ("AWS JSON 1.0 protocol" and "AWS JSON
+//! 1.1 protocol", *Smithy 2.0*).
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -21,6 +21,8 @@ use crate::service_call::{Answered, CallError, OnThrottling, ServiceCall, Servic
 pub enum JsonService {
     /// Amazon Data Firehose.
     Firehose,
+    /// Amazon SQS.
+    Sqs,
     /// AWS Secrets Manager.
     SecretsManager,
     /// AWS Systems Manager, of which the Parameter Store is used.
@@ -35,6 +37,8 @@ struct Facts {
     settings_name: &'static str,
     /// Before the operation in `X-Amz-Target`.
     target: &'static str,
+    /// The version of the protocol.
+    version: &'static str,
 }
 
 impl JsonService {
@@ -45,16 +49,25 @@ impl JsonService {
                 name: "firehose",
                 settings_name: "Firehose",
                 target: "Firehose_20150804",
+                version: "1.1",
+            },
+            JsonService::Sqs => Facts {
+                name: "sqs",
+                settings_name: "SQS",
+                target: "AmazonSQS",
+                version: "1.0",
             },
             JsonService::SecretsManager => Facts {
                 name: "secretsmanager",
                 settings_name: "Secrets Manager",
                 target: "secretsmanager",
+                version: "1.1",
             },
             JsonService::Ssm => Facts {
                 name: "ssm",
                 settings_name: "SSM",
                 target: "AmazonSSM",
+                version: "1.1",
             },
         }
     }
@@ -141,6 +154,7 @@ impl JsonClient {
             name,
             settings_name,
             target,
+            version,
         } = self.service.facts();
         let call = ServiceCall {
             service: name,
@@ -157,7 +171,7 @@ impl JsonClient {
             method: "POST".to_owned(),
             target: "/".to_owned(),
             headers: vec![
-                ("content-type", "application/x-amz-json-1.1".to_owned()),
+                ("content-type", format!("application/x-amz-json-{version}")),
                 ("x-amz-target", format!("{target}.{operation}")),
             ],
             body,

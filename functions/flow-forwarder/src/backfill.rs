@@ -1,0 +1,88 @@
+//! Backfills: objects that lie in a bucket already, forwarded in the order of their keys until there are no more or
+//! the time is over. What is left then is told by the last key that is done.
+
+use crate::event::ObjectRef;
+use crate::failure::Failure;
+use crate::forwarder::{Forwarder, Progress};
+use crate::listing::Listing;
+use crate::source::ObjectSource;
+use invocation::Budget;
+
+use crate::answer::worst;
+use crate::group::Asked;
+
+/// Objects that are forwarded before it is noted how far a backfill is.
+const OBJECTS_AT_ONCE: usize = 64;
+
+/// What became of a backfill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Walked {
+    /// All of it is done.
+    Done,
+    /// The time was over: what lies behind this key is not done.
+    Until(String),
+}
+
+impl Forwarder {
+    /// Forwards what a backfill asks for.
+    ///
+    /// # Errors
+    /// The bucket cannot be listed, or the worst failure of an object. All before it may be done.
+    pub(crate) async fn walk(
+        &self,
+        listing: &Listing,
+        budget: &Budget,
+        progress: &mut Progress<'_>,
+    ) -> Result<Walked, Failure> {
+        let mut place = listing.clone();
+        let mut failures: Vec<Failure> = Vec::new();
+        'listing: loop {
+            let Some(page) = budget.run(self.source().list(&place)).await else {
+                break;
+            };
+            let page = page?;
+            for chunk in page.listed.chunks(OBJECTS_AT_ONCE) {
+                if budget.is_spent() {
+                    break 'listing;
+                }
+                let own = |object: &ObjectRef| {
+                    let own = self.config().guard.own(&object.bucket, &object.key);
+                    own.is_some()
+                };
+                let chosen = chunk.iter().filter(|listed| listing.chooses(listed));
+                let chosen = chosen.map(|listed| &listed.object);
+                let (own, chosen): (Vec<_>, Vec<_>) = chosen.partition(|object| own(object));
+                progress.report.ignored += own.len() as u64;
+                let asked = chosen.into_iter().map(|object| Asked {
+                    object,
+                    again: false,
+                });
+                let before = progress.objects.len();
+                self.forward(asked.collect(), false, budget, progress).await;
+                let done = progress.objects.iter().skip(before);
+                let failed = done.filter_map(|object| object.outcome.failure.clone());
+                let (late, failed): (Vec<_>, Vec<_>) = failed.partition(Failure::is_deadline);
+                failures.extend(failed);
+                if !late.is_empty() {
+                    break 'listing;
+                }
+                let last = chunk.last().map(|listed| listed.object.key.clone());
+                place.after = last.or(place.after);
+            }
+            if !page.is_cut || page.listed.is_empty() {
+                return match worst(failures.iter()) {
+                    None => Ok(Walked::Done),
+                    Some(failure) => Err(failure.clone()),
+                };
+            }
+        }
+        match (worst(failures.iter()), place.after) {
+            (Some(failure), _) => Err(failure.clone()),
+            (None, Some(after)) if Some(&after) != listing.after.as_ref() => {
+                Ok(Walked::Until(after))
+            }
+            // Another attempt would not come any further.
+            _ => Err(Failure::deadline()),
+        }
+    }
+}
