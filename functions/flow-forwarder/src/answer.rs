@@ -22,6 +22,8 @@ pub enum Answer {
     Queue(Vec<String>),
     /// To any other caller: all is done.
     Done,
+    /// To a caller that asked for a backfill: what lies behind this key is not done, and has to be asked for again.
+    More(String),
     /// The invocation fails: nothing of it may be taken for done.
     Failed(Failure),
 }
@@ -63,6 +65,7 @@ impl Answer {
                 Ok(json!({ "batchItemFailures": failures }))
             }
             Answer::Done => Ok(json!({ "status": "done" })),
+            Answer::More(after) => Ok(json!({ "status": "more", "after": after })),
             Answer::Failed(failure) => Err(failure),
         }
     }

@@ -5,8 +5,10 @@ use crate::event::ObjectRef;
 use crate::failure::Failure;
 use crate::forwarder::{Forwarder, Progress};
 use crate::listing::Listing;
+use crate::message_queue::messages;
 use crate::source::ObjectSource;
 use invocation::Budget;
+use serde_json::json;
 
 use crate::answer::worst;
 use crate::group::Asked;
@@ -24,7 +26,7 @@ pub enum Walked {
 }
 
 impl Forwarder {
-    /// Forwards what a backfill asks for.
+    /// Forwards what a backfill asks for, or hands it to the queue for backfills, where there is one.
     ///
     /// # Errors
     /// The bucket cannot be listed, or the worst failure of an object. All before it may be done.
@@ -34,6 +36,7 @@ impl Forwarder {
         budget: &Budget,
         progress: &mut Progress<'_>,
     ) -> Result<Walked, Failure> {
+        let queue = self.backfill_queue()?;
         let mut place = listing.clone();
         let mut failures: Vec<Failure> = Vec::new();
         'listing: loop {
@@ -53,6 +56,12 @@ impl Forwarder {
                 let chosen = chosen.map(|listed| &listed.object);
                 let (own, chosen): (Vec<_>, Vec<_>) = chosen.partition(|object| own(object));
                 progress.report.ignored += own.len() as u64;
+                if let Some(queue) = &queue {
+                    queue.send(&messages(chosen)).await?;
+                    let last = chunk.last().map(|listed| listed.object.key.clone());
+                    place.after = last.or(place.after);
+                    continue;
+                }
                 let asked = chosen.into_iter().map(|object| Asked {
                     object,
                     again: false,
@@ -75,6 +84,11 @@ impl Forwarder {
                     Some(failure) => Err(failure.clone()),
                 };
             }
+        }
+        if let Some(queue) = &queue {
+            let rest = json!({"backfill": place.to_json()}).to_string();
+            queue.send(&[rest]).await?;
+            return Ok(Walked::Done);
         }
         match (worst(failures.iter()), place.after) {
             (Some(failure), _) => Err(failure.clone()),

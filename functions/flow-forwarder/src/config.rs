@@ -95,6 +95,14 @@ pub const DELETE_PREFIXES: Variable = Variable {
     meaning: "Where objects may be deleted: `s3://bucket/prefix`, several are separated by spaces; needed when deleting is on, and nothing else is ever deleted",
 };
 
+/// Where a backfill hands its objects to.
+pub const BACKFILL_QUEUE: Variable = Variable {
+    name: "CLOUD_EXPORT_BACKFILL_QUEUE",
+    default: Some(""),
+    example: "https://sqs.us-east-1.amazonaws.com/123456789012/flow-logs",
+    meaning: "URL of the SQS queue that this function gets its messages from: a backfill hands its objects, and what is left of it when the time is over, to that; without it the invocation forwards them itself",
+};
+
 /// The namespace of metrics.
 pub const METRICS_NAMESPACE: Variable = Variable {
     name: "CLOUD_EXPORT_METRICS_NAMESPACE",
@@ -211,6 +219,7 @@ pub const VARIABLES: &[Variable] = &[
     QUARANTINE,
     DELETE_AFTER_READ,
     DELETE_PREFIXES,
+    BACKFILL_QUEUE,
     METRICS_NAMESPACE,
     SPOOL,
     METADATA,
@@ -256,6 +265,8 @@ pub struct Config {
     pub quarantine: Option<StoreUrl>,
     /// Which objects are deleted once they are delivered.
     pub deletion: Option<DeletionSettings>,
+    /// URL of the queue that backfills hand objects to.
+    pub backfill_queue: Option<String>,
     /// Knows the objects that this configuration writes.
     pub guard: LoopGuard,
     /// Objects processed at once.
@@ -328,6 +339,8 @@ impl Config {
             enrichment,
             quarantine,
             deletion,
+            backfill_queue: Some(BACKFILL_QUEUE.value(lookup)?.trim().to_owned())
+                .filter(|url| !url.is_empty()),
             guard,
             concurrency,
             deadline_reserve: Duration::from_millis(reserve),

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::listing::Listing;
+
 /// An object to forward.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObjectRef {
@@ -64,6 +66,8 @@ impl ObjectRef {
 pub enum Request {
     /// An object to forward.
     Object(ObjectRef),
+    /// Objects that lie in a bucket already.
+    Backfill(Listing),
     /// Nothing to do, and why: a test event, a deletion, another program's event.
     Ignored(String),
     /// It should have been an event and is none: nobody can process it.
@@ -180,6 +184,11 @@ fn unwrap_value(value: &Value, depth: usize, requests: &mut Vec<Request>) {
         requests.push(object_created(value));
     } else if let Some(objects) = value.get("backfill").and_then(|b| b.get("objects")) {
         backfill(objects, requests);
+    } else if let Some(listing) = value.get("backfill").filter(|b| b.is_object()) {
+        requests.push(match Listing::from_json(listing) {
+            Ok(listing) => Request::Backfill(listing),
+            Err(problem) => Request::Malformed(problem),
+        });
     } else {
         requests.push(Request::Ignored(foreign(value)));
     }

@@ -18,14 +18,22 @@ pub struct Failure {
     pub message: String,
 }
 
+/// The code of [`Failure::deadline`].
+const DEADLINE: &str = "Deadline";
+
 impl Failure {
     /// The deadline came before the work was done.
     pub fn deadline() -> Failure {
         Failure {
             class: FailureClass::Retry,
-            code: "Deadline".to_owned(),
+            code: DEADLINE.to_owned(),
             message: "the invocation's time was over before the object was done; it is handed back to be tried again. If it comes back every time, raise the function's timeout or memory".to_owned(),
         }
+    }
+
+    /// Whether the deadline is what it failed at, so that nothing is known to be wrong with the work.
+    pub fn is_deadline(&self) -> bool {
+        self.code == DEADLINE
     }
 
     /// The message is no event.

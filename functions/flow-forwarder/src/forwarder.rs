@@ -6,16 +6,20 @@ use std::time::Instant;
 
 use aws_config::SdkConfig;
 use delivery::destination::Connections;
-use delivery::{Lane, Store, lane};
+use delivery::{Batch, Confirmation, DeliveryError, Destination, Lane, Store, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
+use telemetry::FailureClass;
 
 use crate::answer::{Answer, MessageOutcome, worst};
+use crate::backfill::Walked;
 use crate::config::{Config, DESTINATIONS};
 use crate::event::{self, Invocation, Message, ObjectRef, Request, Trigger};
 use crate::failure::Failure;
 use crate::group::{Asked, groups};
 use crate::index::Index;
+use crate::listing::Listing;
+use crate::message_queue::MessageQueue;
 use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::report::{InvocationReport, ObjectReport};
@@ -41,6 +45,7 @@ pub struct Forwarder {
     index: Option<Arc<Index>>,
     lanes: Vec<Lane>,
     quarantine: Option<Quarantine>,
+    sdk: SdkConfig,
 }
 
 impl Forwarder {
@@ -63,6 +68,7 @@ impl Forwarder {
         let quarantine = config.quarantine.as_ref();
         let quarantine = quarantine.map(|url| Quarantine::new(Store::on(url, aws)));
         Ok(Forwarder {
+            sdk: aws.clone(),
             quarantine,
             config,
             source,
@@ -88,7 +94,7 @@ impl Forwarder {
         &self,
         event: &Value,
         budget: &Budget,
-        mut observe: impl FnMut(&ObjectReport),
+        mut observe: impl FnMut(&ObjectReport) + Send,
     ) -> Handled {
         let Invocation {
             trigger,
@@ -119,6 +125,76 @@ impl Forwarder {
         if let Some(index) = &self.index {
             index.begin(budget).await;
         }
+        let mut objects = Vec::with_capacity(asked.len());
+        let mut progress = Progress {
+            report: &mut report,
+            objects: &mut objects,
+            observe: &mut observe,
+        };
+        self.forward(asked, combines, budget, &mut progress).await;
+        let mut outcomes: Vec<MessageOutcome> = {
+            let failures: HashMap<&ObjectRef, &Failure> = (progress.objects.iter())
+                .filter_map(|r| Some((&r.object, r.outcome.failure.as_ref()?)))
+                .collect();
+            let outcomes = messages.iter();
+            outcomes
+                .map(|message| message_outcome(message, &failures))
+                .collect()
+        };
+        let mut until = None;
+        for (message, outcome) in messages.iter().zip(&mut outcomes) {
+            for listing in listings(message) {
+                let failure = match self.walk(listing, budget, &mut progress).await {
+                    Ok(Walked::Done) => continue,
+                    // Only who asked for this alone can go on from there.
+                    Ok(Walked::Until(key))
+                        if trigger == Trigger::Direct && message.requests.len() == 1 =>
+                    {
+                        until = Some(key);
+                        continue;
+                    }
+                    Ok(Walked::Until(_)) => Failure::deadline(),
+                    Err(failure) => failure,
+                };
+                outcome.failure = worst([&failure].into_iter().chain(&outcome.failure)).cloned();
+            }
+        }
+        report.index_bytes = self.index.as_ref().map(|index| index.fetched());
+        let answer = match (Answer::new(trigger, &outcomes), until) {
+            (Answer::Done, Some(key)) => Answer::More(key),
+            (answer, _) => answer,
+        };
+        Handled {
+            answer,
+            report,
+            objects,
+        }
+    }
+
+    /// The queue that backfills hand objects to, if there is one.
+    pub(crate) fn backfill_queue(&self) -> Result<Option<MessageQueue>, Failure> {
+        let queue = self.config.backfill_queue.as_ref();
+        let queue = queue.map(|url| MessageQueue::new(url, &self.sdk));
+        queue.transpose().map_err(|error| Failure {
+            class: FailureClass::Config,
+            code: "Queue".to_owned(),
+            message: format!("the queue for backfills cannot be used: {error}"),
+        })
+    }
+
+    /// Where objects are read from.
+    pub fn source(&self) -> &AnySource {
+        &self.source
+    }
+
+    /// Forwards objects, and notes each as it is done.
+    pub(crate) async fn forward(
+        &self,
+        asked: Vec<Asked<'_>>,
+        combines: bool,
+        budget: &Budget,
+        progress: &mut Progress<'_>,
+    ) {
         let pipeline = &Pipeline {
             source: &self.source,
             index: self.index.as_ref(),
@@ -128,7 +204,6 @@ impl Forwarder {
             deletion: self.config.deletion.as_ref(),
             budget,
         };
-        let objects_asked = asked.len();
         let forwarding = groups(asked, combines).into_iter().map(|group| async move {
             let started = Instant::now();
             let outcomes = match &*group {
@@ -149,30 +224,36 @@ impl Forwarder {
         });
         let mut forwarding =
             futures_util::stream::iter(forwarding).buffer_unordered(self.config.concurrency);
-        let mut reports = Vec::with_capacity(objects_asked);
         while let Some(group) = forwarding.next().await {
             for object in group {
                 object.log();
-                report.add(&object.outcome);
-                observe(&object);
-                reports.push(object);
+                progress.report.add(&object.outcome);
+                (progress.observe)(&object);
+                progress.objects.push(object);
             }
         }
-        report.index_bytes = self.index.as_ref().map(|index| index.fetched());
-        let failures: HashMap<&ObjectRef, &Failure> = reports
-            .iter()
-            .filter_map(|r| Some((&r.object, r.outcome.failure.as_ref()?)))
-            .collect();
-        let outcomes: Vec<MessageOutcome> = messages
-            .iter()
-            .map(|message| message_outcome(message, &failures))
-            .collect();
-        let answer = Answer::new(trigger, &outcomes);
-        Handled {
-            answer,
-            report,
-            objects: reports,
-        }
+    }
+
+    /// Delivers a batch again to the destination at this URL, as it is.
+    ///
+    /// # Errors
+    /// What the destination said; or nothing is configured to be at that URL, which a setting mends.
+    pub async fn deliver(&self, url: &str, batch: &Batch) -> Result<Confirmation, DeliveryError> {
+        let outlets = self.lanes.iter().flat_map(|lane| &lane.outlets);
+        let Some(outlet) = outlets.clone().find(|outlet| outlet.url == url) else {
+            let known: Vec<&str> = outlets.map(|outlet| outlet.url.as_str()).collect();
+            return Err(DeliveryError {
+                class: FailureClass::Config,
+                code: "unknown".to_owned(),
+                destination: url.to_owned(),
+                reason: format!(
+                    "it is none of the destinations that are set, {}; set the one that the batch is for",
+                    known.join(" ")
+                ),
+                retries: 0,
+            });
+        };
+        outlet.destination.deliver(batch).await
     }
 
     /// Ignores the objects that this configuration writes: forwarding them would announce more of them, for ever.
@@ -203,6 +284,23 @@ impl Forwarder {
     }
 }
 
+/// What is told of objects as they are done.
+pub(crate) struct Progress<'p> {
+    /// What the invocation did so far.
+    pub report: &'p mut InvocationReport,
+    /// What it did, object by object.
+    pub objects: &'p mut Vec<ObjectReport>,
+    /// Who else is told.
+    pub observe: &'p mut (dyn FnMut(&ObjectReport) + Send),
+}
+
+fn listings(message: &Message) -> impl Iterator<Item = &Listing> {
+    message.requests.iter().filter_map(|request| match request {
+        Request::Backfill(listing) => Some(listing),
+        _ => None,
+    })
+}
+
 fn objects(message: &Message) -> impl Iterator<Item = &ObjectRef> {
     message.requests.iter().filter_map(|request| match request {
         Request::Object(object) => Some(object),
@@ -216,7 +314,7 @@ fn note_requests(messages: &[Message], report: &mut InvocationReport) {
         let message_id = message.id.as_deref().unwrap_or_default();
         for request in &message.requests {
             match request {
-                Request::Object(_) => {}
+                Request::Object(_) | Request::Backfill(_) => {}
                 Request::Ignored(reason) => {
                     report.ignored += 1;
                     tracing::info!(message_id, reason, "nothing to forward");

@@ -10,6 +10,7 @@
 //! call the same method.
 
 pub mod answer;
+mod backfill;
 pub mod config;
 pub mod deletion;
 pub mod enrichment;
@@ -18,7 +19,9 @@ pub mod failure;
 pub mod forwarder;
 mod group;
 pub mod index;
+pub mod listing;
 pub mod loop_guard;
+pub mod message_queue;
 pub mod pipeline;
 pub mod prefix;
 pub mod quarantine;

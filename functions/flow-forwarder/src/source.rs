@@ -5,18 +5,21 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
-use delivery::Origin;
+use bytes::Bytes;
 use delivery::directory::object_path;
 use delivery::s3::S3Call;
+use delivery::{Origin, Store};
 use telemetry::FailureClass;
 
 use crate::event::ObjectRef;
 use crate::failure::Failure;
+use crate::listing::{Listed, Listing, Page};
 
 /// Opens objects for reading.
 pub trait ObjectSource {
@@ -25,6 +28,13 @@ pub trait ObjectSource {
     /// # Errors
     /// A failure says whether the object is missing, may not be read, or could not be reached.
     fn open(&self, object: &ObjectRef) -> impl Future<Output = Result<OpenObject, Failure>> + Send;
+
+    /// Lists objects behind `listing.after` whose keys begin with its prefix, in the order of their keys, some of
+    /// them at once. Times and kinds are not looked at.
+    ///
+    /// # Errors
+    /// The bucket cannot be listed.
+    fn list(&self, listing: &Listing) -> impl Future<Output = Result<Page, Failure>> + Send;
 
     /// Deletes an object if it is still the one that was read.
     ///
@@ -123,6 +133,8 @@ pub enum AnySource {
     S3(Box<S3Source>),
     /// A directory.
     Directory(DirectorySource),
+    /// Memory.
+    Held(HeldSource),
 }
 
 impl ObjectSource for AnySource {
@@ -130,11 +142,21 @@ impl ObjectSource for AnySource {
         match self {
             AnySource::S3(source) => source.open(object).await,
             AnySource::Directory(source) => source.open(object).await,
+            AnySource::Held(source) => source.open(object).await,
+        }
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page, Failure> {
+        match self {
+            AnySource::S3(source) => source.list(listing).await,
+            AnySource::Directory(source) => source.list(listing).await,
+            AnySource::Held(source) => source.list(listing).await,
         }
     }
 
     async fn delete(&self, read: &ReadObject) -> Result<Removal, Failure> {
         match self {
+            AnySource::Held(source) => source.delete(read).await,
             AnySource::S3(source) => source.delete(read).await,
             AnySource::Directory(source) => source.delete(read).await,
         }
@@ -228,6 +250,37 @@ impl ObjectSource for S3Source {
             }
             _ => first,
         }
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page, Failure> {
+        let client = self.client(listing.region.as_deref());
+        let call = S3Call {
+            action: "s3:ListBucket",
+            kms_action: "kms:Decrypt",
+            bucket: &listing.bucket,
+            key: &listing.prefix,
+        };
+        let list = client
+            .list_objects_v2()
+            .bucket(&listing.bucket)
+            .prefix(&listing.prefix)
+            .set_start_after(listing.after.clone());
+        let answer = list.send().await;
+        let answer = answer.map_err(|error| Failure::from(call.failure(&error)))?;
+        let listed = answer.contents().iter().filter_map(|found| {
+            let mut object = ObjectRef::new(&listing.bucket, found.key()?);
+            object.region = listing.region.clone();
+            object.etag = found.e_tag().map(str::to_owned);
+            object.size = found.size().and_then(|size| u64::try_from(size).ok());
+            Some(Listed {
+                object,
+                modified: found.last_modified().map(|time| time.secs()),
+            })
+        });
+        Ok(Page {
+            listed: listed.collect(),
+            is_cut: answer.is_truncated().unwrap_or(false),
+        })
     }
 
     /// Deletes the very version that was read, in a bucket with versioning; else the object if its ETag is still the
@@ -365,6 +418,34 @@ impl ObjectSource for DirectorySource {
         })
     }
 
+    async fn list(&self, listing: &Listing) -> Result<Page, Failure> {
+        let store = Store::Directory(self.root.join(&listing.bucket));
+        let keys = store.keys("").await.map_err(|error| Failure {
+            class: error.class(),
+            code: "Source.List".to_owned(),
+            message: error.to_string(),
+        })?;
+        let wanted = keys.into_iter().filter(|key| {
+            let is_behind = listing.after.as_ref().is_none_or(|after| key > after);
+            is_behind && key.starts_with(&listing.prefix)
+        });
+        let listed = wanted.map(|key| {
+            let path = object_path(&self.root, &listing.bucket, &key);
+            let metadata = path.metadata().ok();
+            let modified = metadata.as_ref().and_then(|metadata| {
+                let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+                i64::try_from(since.as_secs()).ok()
+            });
+            let mut object = ObjectRef::new(&listing.bucket, &key);
+            object.size = metadata.map(|metadata| metadata.len());
+            Listed { object, modified }
+        });
+        Ok(Page {
+            listed: listed.collect(),
+            is_cut: false,
+        })
+    }
+
     async fn delete(&self, read: &ReadObject) -> Result<Removal, Failure> {
         let path = object_path(&self.root, &read.bucket, &read.key);
         match self.open_file(&read.bucket, &read.key) {
@@ -382,5 +463,136 @@ impl ObjectSource for DirectorySource {
                 path.display()
             ),
         })
+    }
+}
+
+/// Objects that are in memory: parts of other objects, put together to be read again.
+#[derive(Debug, Default)]
+pub struct HeldSource {
+    objects: Vec<(Origin, Bytes)>,
+}
+
+impl HeldSource {
+    /// A source of these objects.
+    pub fn new(objects: Vec<(Origin, Bytes)>) -> HeldSource {
+        HeldSource { objects }
+    }
+}
+
+impl ObjectSource for HeldSource {
+    async fn open(&self, object: &ObjectRef) -> Result<OpenObject, Failure> {
+        let named = |(origin, _): &&(Origin, Bytes)| {
+            origin.bucket == object.bucket && origin.key == object.key
+        };
+        let Some((origin, bytes)) = self.objects.iter().find(named) else {
+            return Err(Failure {
+                class: FailureClass::Poison,
+                code: "Source.NoSuchKey".to_owned(),
+                message: format!("{}/{} is not held", object.bucket, object.key),
+            });
+        };
+        Ok(OpenObject {
+            key: origin.key.clone(),
+            revision: origin.revision.clone(),
+            version: None,
+            etag: None,
+            size: Some(bytes.len() as u64),
+            body: Body::Blocking(Box::new(io::Cursor::new(bytes.clone()))),
+        })
+    }
+
+    async fn list(&self, _: &Listing) -> Result<Page, Failure> {
+        Ok(Page::default())
+    }
+
+    async fn delete(&self, _: &ReadObject) -> Result<Removal, Failure> {
+        Ok(Removal::Replaced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use invocation::scripted_http::{Reply, ScriptedHttp};
+
+    fn read(version: Option<&str>, etag: Option<&str>) -> ReadObject {
+        ReadObject {
+            bucket: "logs".into(),
+            key: "a b.log".into(),
+            region: None,
+            version: version.map(str::to_owned),
+            etag: etag.map(str::to_owned),
+            revision: String::new(),
+        }
+    }
+
+    async fn delete(
+        http: &ScriptedHttp,
+        read: &ReadObject,
+        endpoint: bool,
+    ) -> Result<Removal, Failure> {
+        let mut sdk = http.sdk_config().await.into_builder();
+        if endpoint {
+            sdk = sdk.endpoint_url("https://store.example.org");
+        }
+        S3Source::new(sdk.build()).delete(read).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_version_or_the_etag_that_was_read_is_deleted() {
+        let http = ScriptedHttp::replies([Reply::answer(204, ""), Reply::answer(204, "")]);
+        for (version, etag) in [(Some("v1"), Some("\"e\"")), (None, Some("\"e\""))] {
+            let deleted = delete(&http, &read(version, etag), false).await;
+            assert_eq!(deleted, Ok(Removal::Done));
+        }
+        let [by_version, by_etag] = &http.arrived()[..] else {
+            panic!("two requests");
+        };
+        assert_eq!(by_version.method, "DELETE");
+        assert!(
+            by_version.url.contains("versionId=v1"),
+            "{}",
+            by_version.url
+        );
+        assert_eq!(by_version.header("if-match"), None);
+        assert_eq!(by_etag.header("if-match"), Some("\"e\""));
+        assert!(!by_etag.url.contains("versionId"), "{}", by_etag.url);
+        // Nothing is known of it: no request.
+        let deleted = delete(&http, &read(None, None), false).await;
+        assert_eq!(deleted, Ok(Removal::Replaced));
+        assert_eq!(http.arrived().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_replaced_stays_and_what_is_denied_is_said() {
+        for (status, code, expected) in [
+            (412, "PreconditionFailed", Ok(Removal::Replaced)),
+            (409, "ConditionalRequestConflict", Ok(Removal::Replaced)),
+            (404, "NoSuchKey", Ok(Removal::Done)),
+            (403, "AccessDenied", Err("Config.Source.AccessDenied")),
+        ] {
+            let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+            let http = ScriptedHttp::answering(move |_| Some(Reply::answer(status, &body)));
+            let deleted = delete(&http, &read(None, Some("\"e\"")), false).await;
+            let deleted = deleted.map_err(|failure| {
+                assert!(
+                    failure.message.contains("allow s3:DeleteObject on"),
+                    "{failure}"
+                );
+                failure.error_type()
+            });
+            assert_eq!(deleted, expected.map_err(str::to_owned), "{code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_that_may_not_know_the_condition_are_asked_first() {
+        // Neither answer tells the ETag that was read.
+        let http = ScriptedHttp::replies([Reply::answer(200, ""), Reply::answer(404, "")]);
+        let object = read(None, Some("\"e\""));
+        assert_eq!(delete(&http, &object, true).await, Ok(Removal::Replaced));
+        assert_eq!(delete(&http, &object, true).await, Ok(Removal::Done));
+        let methods: Vec<String> = http.arrived().iter().map(|r| r.method.clone()).collect();
+        assert_eq!(methods, ["HEAD", "HEAD"]);
     }
 }
