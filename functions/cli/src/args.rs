@@ -36,6 +36,10 @@ pub struct Arguments {
 pub enum Command {
     /// Handle an event as the Lambda function would, on this machine.
     Run(RunArguments),
+    /// Forward objects that lie in a bucket already.
+    Backfill(BackfillArguments),
+    /// Try again what is in quarantine.
+    Replay(ReplayArguments),
     /// Read log files, and write their records as NDJSON.
     Parse(ParseArguments),
     /// Print the fields that enrichment adds to records.
@@ -83,6 +87,14 @@ pub struct RunArguments {
     /// Read from Amazon S3 with this machine's credentials, instead of a directory.
     #[arg(long)]
     pub aws: bool,
+    /// Where records go, and how they are made.
+    #[command(flatten)]
+    pub forwarding: ForwardingArguments,
+}
+
+/// What `run`, `backfill` and `replay` forward with.
+#[derive(Debug, Args)]
+pub struct ForwardingArguments {
     /// Where records go: stdout:, file:///dir or s3://bucket/prefix. May be given several times
     /// [default: stdout:].
     #[arg(long, value_name = "URL")]
@@ -93,6 +105,105 @@ pub struct RunArguments {
     /// How records are enriched.
     #[command(flatten)]
     pub enrichment: EnrichmentArguments,
+}
+
+/// `cloud-export backfill`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --run or --enqueue it only says how much there is to do. Objects are taken in the order of their keys; with --state the \
+next run goes on behind the last one that is done, after those that failed.
+
+Reads from Amazon S3 with this machine's credentials. With --buckets a directory stands for the buckets: the object \
+KEY of bucket BUCKET is the file DIR/BUCKET/KEY.
+
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
+
+Examples:
+  cloud-export backfill s3://logs-use1/AWSLogs/123456789012/ --from 2026-11-01 --to 2026-11-20
+  cloud-export backfill s3://logs-use1/AWSLogs/ --from 2026-11-01 --run --state backfill.json \\
+      --destination s3://records-use1/flows
+  cloud-export backfill s3://flow-logs-use1/AWSLogs/ --buckets samples --run")]
+pub struct BackfillArguments {
+    /// Bucket, and what keys begin with: s3://bucket/prefix.
+    #[arg(value_name = "URL")]
+    pub source: String,
+    /// Only logs of this time or later: 2026-11-20T16:20:00Z, or a day of UTC.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only logs before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only logs of these kinds, separated by commas: flow, firewall-alert, firewall-flow, firewall-tls.
+    #[arg(long, value_name = "KINDS")]
+    pub kind: Option<String>,
+    /// Only objects behind this key.
+    #[arg(long, value_name = "KEY")]
+    pub after: Option<String>,
+    /// Forward the objects.
+    #[arg(long)]
+    pub run: bool,
+    /// Hand the objects to the SQS queue that the function gets its messages from, instead of forwarding them here.
+    #[arg(long, value_name = "QUEUE_URL", conflicts_with = "run")]
+    pub enqueue: Option<String>,
+    /// File that tells how far the backfill is; made when it is missing.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Most objects of this run.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Directory that stands for the buckets, instead of Amazon S3.
+    #[arg(long, value_name = "DIR")]
+    pub buckets: Option<PathBuf>,
+    /// Where records go, and how they are made.
+    #[command(flatten)]
+    pub forwarding: ForwardingArguments,
+}
+
+/// `cloud-export replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Rows are read again, with --format if their layout was wrong; batches are delivered again, as they are, to the \
+destination that refused them, which has to be among those that are set; objects are forwarded again. What fails \
+again stays in quarantine.
+
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see the README) where no option is given.
+
+Examples:
+  cloud-export replay s3://quarantine-use1/flows --destination s3://records-use1/flows --delete
+  cloud-export replay file:///tmp/quarantine --kind rows --format '${version} ${srcaddr} ${dstaddr}'")]
+pub struct ReplayArguments {
+    /// The quarantine: file:///dir or s3://bucket/prefix.
+    #[arg(value_name = "URL", required_unless_present = "dead_letters")]
+    pub quarantine: Option<String>,
+    /// Replay the messages of this dead-letter queue instead, and delete those that are done.
+    #[arg(long, value_name = "QUEUE_URL", conflicts_with_all = ["quarantine", "kind", "delete"])]
+    pub dead_letters: Option<String>,
+    /// Send them to this queue, instead of handling them here.
+    #[arg(long, value_name = "QUEUE_URL", requires = "dead_letters")]
+    pub to: Option<String>,
+    /// Only this kind.
+    #[arg(long)]
+    pub kind: Option<QuarantineKind>,
+    /// Delete from the quarantine what is delivered.
+    #[arg(long)]
+    pub delete: bool,
+    /// Directory that stands for the buckets that objects are read from, instead of Amazon S3.
+    #[arg(long, value_name = "DIR")]
+    pub buckets: Option<PathBuf>,
+    /// Where records go, and how they are made.
+    #[command(flatten)]
+    pub forwarding: ForwardingArguments,
+}
+
+/// What is in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QuarantineKind {
+    /// Rows that could not be read.
+    Rows,
+    /// Batches that a destination refused.
+    Batches,
+    /// Objects that could not be read.
+    Objects,
 }
 
 /// `cloud-export parse`

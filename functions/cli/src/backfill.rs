@@ -8,6 +8,7 @@ use delivery::directory::written_beside;
 use flow_forwarder::Forwarder;
 use flow_forwarder::event::ObjectRef;
 use flow_forwarder::listing::{self, Listing};
+use flow_forwarder::message_queue::{self, MessageQueue};
 use flow_forwarder::prefix::Prefix;
 use flow_forwarder::source::ObjectSource;
 use indicatif::ProgressBar;
@@ -18,7 +19,7 @@ use crate::args::BackfillArguments;
 use crate::forwarding::{self, setting};
 use crate::progress;
 use crate::summary::{Summary, grouped, say};
-use crate::{Stop, runtime};
+use crate::{Stop, queue, runtime};
 
 /// Objects that are forwarded before it is noted how far the backfill is.
 const OBJECTS_AT_ONCE: usize = 64;
@@ -40,9 +41,10 @@ pub fn backfill(arguments: &BackfillArguments) -> Result<(), Stop> {
             limit: arguments.limit.unwrap_or(u64::MAX),
             bar: progress::of_count(),
         };
-        match arguments.run {
-            true => walk.run().await,
-            false => walk.plan().await,
+        match (&arguments.enqueue, arguments.run) {
+            (Some(url), _) => walk.enqueue(&queue::open(url).await?).await,
+            (None, true) => walk.run().await,
+            (None, false) => walk.plan().await,
         }
     })
 }
@@ -170,6 +172,21 @@ impl Walk {
             grouped(objects),
             grouped(bytes)
         ));
+        Ok(())
+    }
+
+    /// Hands all there is to do to a queue.
+    async fn enqueue(mut self, queue: &MessageQueue) -> Result<(), Stop> {
+        let mut objects = 0;
+        while let Some(chunk) = self.next(self.limit - objects).await? {
+            let sent = queue.send(&message_queue::messages(&chunk)).await;
+            sent.map_err(|failure| Stop::Failed(failure.to_string()))?;
+            objects += chunk.len() as u64;
+            self.bar.set_position(objects);
+            self.state.save()?;
+        }
+        self.bar.finish_and_clear();
+        say(&format!("{} objects are handed on", grouped(objects)));
         Ok(())
     }
 

@@ -10,10 +10,10 @@ use flow_forwarder::{Config, Forwarder};
 use invocation::{SettingError, aws};
 use telemetry::index::DocumentIndex;
 
-use crate::Stop;
 use crate::args::ForwardingArguments;
 use crate::enrichment;
 use crate::summary::{Summary, peak_memory};
+use crate::{Stop, environment};
 
 /// The value of a setting: an option where one was given, else the function's environment variable.
 pub fn setting(arguments: &ForwardingArguments, name: &str) -> Option<String> {
@@ -60,7 +60,7 @@ pub async fn forwarder_of(
         false => aws::no_services(),
     };
     let index = config.enrichment.start(documents, &aws).await?;
-    Ok(Forwarder::new(config, source, index, &aws))
+    Forwarder::new(config, source, index, &aws, &environment).await
 }
 
 /// Adds what an event gave to the summary of several.

@@ -1,14 +1,19 @@
 //! `cloud-export`: the functions on this machine, and what an operator asks for.
 
 mod args;
+mod backfill;
 mod collect;
+mod dead_letters;
 mod enrichment;
 mod fields;
+mod forwarding;
 mod generate;
 mod inventory;
 mod parse;
 mod policy;
 mod progress;
+mod queue;
+mod replay;
 mod run;
 mod summary;
 
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
     }
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Backfill(arguments) => backfill::backfill(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Parse(arguments) => parse::parse(&arguments),
         Command::Fields(arguments) => fields::fields(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),

@@ -17,15 +17,20 @@ use crate::args::{QuarantineKind, ReplayArguments};
 use crate::forwarding::{self, setting};
 use crate::progress;
 use crate::summary::Summary;
-use crate::{Stop, runtime};
+use crate::{Stop, dead_letters, runtime};
 
 /// What a file of the quarantine is the most, in bytes: a batch, or rows.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Replays the quarantine, and writes the summary to standard error.
 pub fn replay(arguments: &ReplayArguments) -> Result<(), Stop> {
+    if let Some(url) = &arguments.dead_letters {
+        return dead_letters::replay(arguments, url);
+    }
     let url: StoreUrl = arguments
         .quarantine
+        .as_deref()
+        .unwrap_or_default()
         .parse()
         .map_err(|error| Stop::Usage(format!("{error}")))?;
     // What fails again stays where it is, and nothing is deleted but what is in quarantine.

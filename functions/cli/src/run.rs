@@ -4,25 +4,23 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use flow_forwarder::config::{DESTINATIONS, FORMAT};
 use flow_forwarder::event::{self, Request};
-use flow_forwarder::source::{AnySource, DirectorySource, S3Source};
-use flow_forwarder::{Answer, Config, Forwarder};
-use invocation::{Budget, aws};
+use flow_forwarder::{Answer, Config};
+use invocation::Budget;
 use serde_json::Value;
 use telemetry::index::DocumentIndex;
 
 use crate::args::{RunArguments, SAMPLES};
-use crate::enrichment::{self, documents};
+use crate::enrichment::documents;
+use crate::forwarding::{self, setting};
 use crate::progress;
-use crate::summary::{Summary, peak_memory};
+use crate::summary::Summary;
 use crate::{Stop, runtime};
 
 /// Handles the event, and writes the summary and the function's answer to standard error.
 pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
     let event = read_event(&arguments.event)?;
-    let config = Config::from_lookup(|name| setting(arguments, name))
-        .map_err(|e| Stop::Usage(e.to_string()))?;
+    let config = forwarding::config(|name| setting(&arguments.forwarding, name))?;
     if !arguments.aws && !arguments.buckets.is_dir() {
         return Err(Stop::Usage(format!(
             "{} is not a directory: --buckets names one that holds a directory for each bucket; the shipped one is samples/ in the project's root",
@@ -37,7 +35,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
 /// The documents that records are enriched from, where no index is set: those of the shipped samples belong
 /// to the shipped logs.
 fn inventory(arguments: &RunArguments, config: &Config) -> Option<PathBuf> {
-    let given = arguments.enrichment.inventory.clone();
+    let given = arguments.forwarding.enrichment.inventory.clone();
     let of_samples = || {
         let is_shipped = !arguments.aws && arguments.buckets == Path::new(SAMPLES);
         let metadata = arguments.buckets.join("metadata");
@@ -48,48 +46,20 @@ fn inventory(arguments: &RunArguments, config: &Config) -> Option<PathBuf> {
     given.or_else(of_samples).filter(|_| enriches)
 }
 
-/// An option where one was given, else the function's environment variable.
-fn setting(arguments: &RunArguments, name: &str) -> Option<String> {
-    let option = match name {
-        name if name == DESTINATIONS.name => {
-            Some(arguments.destination.join(" ")).filter(|urls| !urls.is_empty())
-        }
-        name if name == FORMAT.name => arguments.format.clone(),
-        _ => None,
-    };
-    let fallback = || (name == DESTINATIONS.name).then(|| "stdout:".to_owned());
-    let other = || enrichment::setting(&arguments.enrichment, name);
-    option.or_else(other).or_else(fallback)
-}
-
 async fn handle(
     arguments: &RunArguments,
     config: Config,
     documents: Option<DocumentIndex>,
     event: &Value,
 ) -> Result<(), Stop> {
-    let aws = if arguments.aws || config.is_on_s3() {
-        aws::sdk_config().await
-    } else {
-        // Looking for a region would ask the network.
-        aws::no_services()
-    };
-    let source = if arguments.aws {
-        AnySource::S3(Box::new(S3Source::new(aws.clone())))
-    } else {
-        AnySource::Directory(DirectorySource::new(arguments.buckets.clone()))
-    };
-    let index = config.enrichment.start(documents, &aws).await;
-    let index = index.map_err(|error| Stop::Usage(error.to_string()))?;
-    let variable = |name: &str| std::env::var(name).ok();
-    let forwarder = Forwarder::new(config, source, index, &aws, &variable).await;
-    let forwarder = forwarder.map_err(|error| Stop::Usage(error.to_string()))?;
+    let buckets = (!arguments.aws).then_some(arguments.buckets.as_path());
+    let forwarder = forwarding::forwarder(config, buckets, documents).await?;
     let requests = event::unwrap(event)
         .messages
         .into_iter()
         .flat_map(|message| message.requests);
     let (objects, others): (Vec<_>, Vec<_>) =
-        requests.partition(|request| matches!(request, Request::Object(_)));
+        requests.partition(|request| matches!(request, Request::Object(_) | Request::Backfill(_)));
     let bar = progress::of_objects(objects.len() as u64);
     let started = Instant::now();
     let handled = forwarder
@@ -102,7 +72,6 @@ async fn handle(
     bar.finish_and_clear();
     let mut summary = Summary {
         unit: "objects",
-        done: handled.report.objects,
         ..Summary::default()
     };
     for other in others {
@@ -111,33 +80,13 @@ async fn handle(
                 .remarks
                 .push(format!("nothing to forward: {reason}")),
             Request::Malformed(reason) => summary.failed.push(("message".to_owned(), reason)),
-            Request::Object(_) => {}
+            Request::Object(_) | Request::Backfill(_) => {}
         }
     }
-    for object in &handled.objects {
-        object
-            .outcome
-            .shortfalls
-            .iter()
-            .for_each(|text| summary.shortfall(text));
-        if let Some(failure) = &object.outcome.failure {
-            let name = format!("{}/{}", object.object.bucket, object.object.key);
-            summary
-                .failed
-                .push((name, format!("{}: {failure}", failure.error_type())));
-        }
-    }
-    summary.counts = handled.report.counts;
-    summary.sides = handled.report.sides;
-    summary.selection = handled.report.selection;
-    summary.bytes_out = handled.report.delivered.bytes;
-    eprint!("{}", summary.table(elapsed, peak_memory()));
+    forwarding::add(&mut summary, &handled);
+    let finished = forwarding::finish(&summary, elapsed);
     eprintln!("answer to Lambda: {}", answer_line(&handled.answer));
-    if summary.failed.is_empty() {
-        Ok(())
-    } else {
-        Err(Stop::SomeFailed)
-    }
+    finished
 }
 
 fn answer_line(answer: &Answer) -> String {

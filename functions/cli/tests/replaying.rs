@@ -1,0 +1,156 @@
+//! Backfills that stop and go on, and what was in quarantine, end in what an undisturbed run gives.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const CLEAN: &str = "srcaddr dstaddr bytes\n10.0.0.1 10.0.0.2 1\n10.0.0.1 10.0.0.2 2\n";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn put(&self, key: &str, content: &[u8]) {
+        let path = self.0.path().join("buckets/logs").join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn run(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloud-export"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CLOUD_EXPORT_")) {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(self.0.path())
+            .args(arguments)
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn done(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+        let output = self.run(settings, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn files(&self, below: &str) -> BTreeMap<String, Vec<u8>> {
+        fn add(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+            for entry in std::fs::read_dir(directory).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => add(root, &path, files),
+                    false => {
+                        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+                        files.insert(name.to_owned(), std::fs::read(&path).unwrap());
+                    }
+                }
+            }
+        }
+        let root = self.0.path().join(below);
+        let mut files = BTreeMap::new();
+        add(&root, &root, &mut files);
+        files
+    }
+
+    fn lines(&self, below: &str) -> usize {
+        let lines = |file: &Vec<u8>| file.iter().filter(|byte| **byte == b'\n').count();
+        self.files(below).values().map(lines).sum()
+    }
+}
+
+const BACKFILL: [&str; 5] = [
+    "backfill",
+    "s3://logs/AWSLogs/",
+    "--buckets",
+    "buckets",
+    "--run",
+];
+
+#[test]
+fn a_backfill_in_steps_is_the_same_as_one_in_one_go() {
+    let place = Place::new();
+    for number in 0..7 {
+        place.put(&format!("AWSLogs/{number}.log"), CLEAN.as_bytes());
+    }
+    place.put("elsewhere.log", CLEAN.as_bytes());
+    let planned = place.done(&[], &BACKFILL[..4]);
+    assert!(planned.starts_with("7 objects, "), "{planned}");
+    let whole = [&BACKFILL[..], &["--destination", "file://whole"]].concat();
+    place.done(&[], &whole);
+    let step = [
+        "--destination",
+        "file://parts",
+        "--state",
+        "state.json",
+        "--limit",
+        "3",
+    ];
+    let step = [&BACKFILL[..], &step].concat();
+    for delivered in [3, 6, 7, 7] {
+        place.done(&[], &step);
+        assert_eq!(place.files("parts").len(), delivered);
+    }
+    assert_eq!(place.files("parts"), place.files("whole"));
+    // The file belongs to what it was begun for.
+    let other = [&step[..], &["--from", "2026-11-20"]].concat();
+    assert_eq!(place.run(&[], &other).status.code(), Some(2));
+}
+
+#[test]
+fn what_failed_in_a_backfill_is_tried_again_first() {
+    let place = Place::new();
+    place.put("AWSLogs/1.log", b"\x1f\x8b\x08");
+    place.put("AWSLogs/2.log", CLEAN.as_bytes());
+    let run = ["--destination", "file://out", "--state", "state.json"];
+    let run = [&BACKFILL[..], &run].concat();
+    assert_eq!(place.run(&[], &run).status.code(), Some(1));
+    assert_eq!(place.files("out").len(), 1);
+    place.put("AWSLogs/1.log", CLEAN.as_bytes());
+    place.done(&[], &run);
+    assert_eq!(place.files("out").len(), 2);
+}
+
+#[test]
+fn what_was_in_quarantine_is_delivered_once_it_can_be() {
+    let place = Place::new();
+    place.put("AWSLogs/cut.log", b"\x1f\x8b\x08");
+    let rows = format!("{CLEAN}10.0.0.1 10.0.0.2 ACCEPT 3\n10.0.0.1 10.0.0.2 REJECT 4\n");
+    place.put("AWSLogs/rows.log", rows.as_bytes());
+    let settings = [("CLOUD_EXPORT_QUARANTINE", "file://aside")];
+    let run = [&BACKFILL[..], &["--destination", "file://out"]].concat();
+    place.done(&settings, &run);
+    assert_eq!((place.lines("out"), place.files("aside").len()), (2, 2));
+
+    // As long as nothing is mended, all stays.
+    let replay = ["replay", "file://aside", "--delete", "--buckets", "buckets"];
+    let replay = [&replay[..], &["--destination", "file://out"]].concat();
+    assert_eq!(place.run(&settings, &replay).status.code(), Some(1));
+    assert_eq!((place.lines("out"), place.files("aside").len()), (2, 2));
+
+    let format = [
+        "--kind",
+        "rows",
+        "--format",
+        "${srcaddr} ${dstaddr} ${action} ${bytes}",
+    ];
+    place.done(&settings, &[&replay[..], &format].concat());
+    assert_eq!((place.lines("out"), place.files("aside").len()), (4, 1));
+    place.put("AWSLogs/cut.log", CLEAN.as_bytes());
+    place.done(&settings, &replay);
+    assert_eq!((place.lines("out"), place.files("aside").len()), (6, 0));
+}
