@@ -65,8 +65,8 @@ const GROUP_ROWS: usize = 128 * 1024;
 /// Memory of the rows and texts of a row group at most.
 const GROUP_BYTES: usize = 24 << 20;
 
-/// Rows after which the memory is looked at.
-const LOOK_EVERY: usize = 1024;
+/// Bytes of records after which the memory is looked at.
+const LOOK_BYTES: usize = 1 << 20;
 
 /// Texts that are kept from one row group to the next.
 const KEPT_BYTES: usize = 4 << 20;
@@ -149,6 +149,8 @@ pub struct ParquetEncoder {
     parts: [Vec<u32>; 3],
     /// Bytes of a row in hundredths, by the row group before.
     estimate: Option<usize>,
+    /// Bytes of records since the memory was looked at.
+    unseen: usize,
     order: Order,
     defect: Option<String>,
 }
@@ -190,6 +192,7 @@ impl ParquetEncoder {
             facts: Shared::default(),
             parts: Default::default(),
             estimate: None,
+            unseen: 0,
             order: Order::default(),
             defect: None,
         })
@@ -255,13 +258,13 @@ impl ParquetEncoder {
                 {
                     return;
                 }
-                self.write_flow(flow);
+                self.unseen += self.write_flow(flow);
             }
             Record::Firewall(entry) => {
                 if !self.open_firewall(record) {
                     return;
                 }
-                firewall::write(&mut self.records, &self.places, entry);
+                self.unseen += firewall::write(&mut self.records, &self.places, entry);
             }
         }
         let [source, destination, facts] = &mut self.parts;
@@ -298,13 +301,14 @@ impl ParquetEncoder {
         destination.push(to);
         facts.push(known);
         let rows = self.records.end_row() + 1;
-        if rows.is_multiple_of(LOOK_EVERY) || rows >= self.group_rows {
+        if self.unseen >= LOOK_BYTES || rows >= self.group_rows {
             self.look();
         }
     }
 
+    /// Puts a flow's values into the open row; returns how long its text is.
     #[inline]
-    fn write_flow(&mut self, flow: &FlowRecord<'_>) {
+    fn write_flow(&mut self, flow: &FlowRecord<'_>) -> usize {
         let buffer = flow.buffer();
         for (cell, place) in flow.cells().iter().zip(&self.places) {
             match cell.datum(buffer) {
@@ -323,11 +327,15 @@ impl ParquetEncoder {
                 }
             }
         }
+        let (first, last) = (flow.cells().first(), flow.cells().last());
+        let start = first.map_or(0, |cell| cell.span().start);
+        last.map_or(0, |cell| cell.span().end.saturating_sub(start))
     }
 
     /// Writes the row group when it is as large as it may be.
     #[cold]
     fn look(&mut self) {
+        self.unseen = 0;
         let rows = self.open_rows();
         let row = self.records.row_bytes() + 12;
         let texts = self.records.text_bytes() + self.sides.table.text_bytes();
@@ -574,6 +582,7 @@ impl ParquetEncoder {
         self.sides = Shared::default();
         self.facts = Shared::default();
         self.estimate = None;
+        self.unseen = 0;
         let (Some(kind), None) = (kind, &defect) else {
             self.file.clear();
             return match defect {

@@ -60,9 +60,9 @@ pub(super) const COLUMNS: &[(&str, ColumnType, Paths)] = &[
     ("entry", ColumnType::Document, &[]),
 ];
 
-/// Puts an entry into the open row of a table, which has [`COLUMNS`] at these places. A member of another type than its column stands in
-/// `entry` alone.
-pub(super) fn write(table: &mut Table, places: &[usize], record: &FirewallRecord) {
+/// Puts an entry into the open row of a table, which has [`COLUMNS`] at these places; returns how long the entry's
+/// text is. A member of another type than its column stands in `entry` alone.
+pub(super) fn write(table: &mut Table, places: &[usize], record: &FirewallRecord) -> usize {
     let whole = record.entry();
     for ((_, column_type, paths), place) in COLUMNS.iter().zip(places) {
         let found = paths.iter().find_map(|path| {
@@ -79,6 +79,7 @@ pub(super) fn write(table: &mut Table, places: &[usize], record: &FirewallRecord
     if let Some(place) = places.last() {
         table.put(*place, ColumnValue::Text(&text));
     }
+    text.len()
 }
 
 fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) {
