@@ -451,3 +451,47 @@ fn told_by(flow: &FlowRecord<'_>, account: Option<&str>) -> Told {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Blocks of 16 bits in the middle of the address, so that many contain each other or are equal.
+    fn block() -> impl Strategy<Value = Block> {
+        let lengths = prop_oneof![Just(0_u32), 56_u32..=72, Just(128)];
+        (any::<u16>(), lengths).prop_map(|(base, length)| {
+            let host = u128::MAX.checked_shr(length).unwrap_or(0);
+            let base = (u128::from(base & 0x0f0f) << 56) & !host;
+            Block { base, length }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn steps_tell_the_route_that_a_search_finds(
+            mut blocks in proptest::collection::vec(block(), 0..12),
+            addresses in proptest::collection::vec(any::<u16>(), 8),
+        ) {
+            blocks.sort_by_key(|block| Reverse(block.length));
+            let ground = Ground {
+                blocks: Vec::new(),
+                routes: Vec::new(),
+                steps: steps(blocks.iter().copied()),
+                inside: 0,
+                public: 0,
+                here: 0,
+            };
+            let random = addresses.into_iter().map(|address| u128::from(address & 0x0f0f) << 56);
+            let edges = blocks.iter().flat_map(|block| {
+                let (first, last) = (block.base, block.last());
+                [first, last, first.saturating_sub(1), last.saturating_add(1)]
+            });
+            for address in random.chain(edges.clone()).chain([0, u128::MAX]) {
+                let found = blocks.iter().position(|block| block.contains(address));
+                let expected = found.map_or(NONE, |place| place as u32);
+                prop_assert_eq!(ground.way(address), expected, "{:x}", address);
+            }
+        }
+    }
+}
