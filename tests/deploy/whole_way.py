@@ -44,6 +44,7 @@ FORWARDER = "FlowForwarder"
 COLLECTOR = "MetadataCollector"
 
 # One region, and no second attempt: the emulator lacks services, and what it lacks it lacks again.
+OUTPUT_PARAMETERS = ["OutputOptions=compression=none"]
 METADATA_PARAMETERS = [f"MetadataRegions={REGION}", "MetadataTimeout=60", "MetadataMaxAttempts=1"]
 
 # "State" of an endpoint in a snapshot
@@ -642,7 +643,7 @@ def whole_way(arguments, children, report):
     work.mkdir(parents=True, exist_ok=True)
     samples = read_samples(arguments.sample)
     expected = SAMPLE_RECORDS if arguments.expect_records is None and not arguments.sample else arguments.expect_records
-    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30", *METADATA_PARAMETERS]
+    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30", *OUTPUT_PARAMETERS, *METADATA_PARAMETERS]
     # SAM CLI wants quotes around an empty value.
     parameters += [f'{given}""' if given.endswith("=") else given for given in arguments.parameter]
 

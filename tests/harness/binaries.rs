@@ -152,7 +152,10 @@ fn environment(
         ("AWS_ENDPOINT_URL_S3", &*server.endpoint()),
         ("HOME", home),
         ("CLOUD_EXPORT_SPOOL", home),
-        ("CLOUD_EXPORT_DESTINATIONS", "s3://records-use1/flows"),
+        (
+            "CLOUD_EXPORT_DESTINATIONS",
+            "s3://records-use1/flows?compression=none",
+        ),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut environment = BTreeMap::from(fixed);

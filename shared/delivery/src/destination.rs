@@ -321,7 +321,10 @@ impl DestinationUrl {
         if place.holds_files() {
             if !format.is_compressed() {
                 let compression = options.read("compression", str::parse)?;
-                packing.encoding.compression = compression.unwrap_or(Compression::None);
+                packing.encoding.compression = compression.unwrap_or(match place {
+                    Place::S3 { .. } => Compression::Zstd,
+                    _ => Compression::None,
+                });
             }
             let partitioning = options.read("partition", Partitioning::parse)?;
             packing.partitioning = partitioning.unwrap_or_default();
@@ -606,8 +609,11 @@ mod tests {
         assert_eq!(lake.encoding.extension(), "parquet");
         assert!(lake.combines && lake.partitioning.seconds() == Some(86_400));
         assert!(!packing("s3://lake-use1?partition=day&combine=off").combines);
-        let plain = packing("s3://lake-use1?compression=zstd&batch_records=1000");
+        let plain = packing("s3://lake-use1?batch_records=1000");
         assert_eq!(plain.encoding.extension(), "ndjson.zst");
+        let chosen = packing("s3://lake-use1?compression=gzip&format=ocsf");
+        assert_eq!(chosen.encoding.extension(), "ndjson.gz");
+        assert_eq!(packing("file://out").encoding, Encoding::NDJSON);
         assert!(!plain.combines && plain.max_records == 1000);
     }
 
