@@ -222,8 +222,12 @@ impl Enricher {
                 match known {
                     Some(_) => {
                         let place = seat.number as usize;
-                        self.seats.seats.get_mut(place).map(|known| *known = seat);
-                        self.seats.nears.get_mut(place).map(|known| *known = near);
+                        let seats = &mut self.seats;
+                        if let (Some(known), Some(known_near)) =
+                            (seats.seats.get_mut(place), seats.nears.get_mut(place))
+                        {
+                            (*known, *known_near) = (seat, near);
+                        }
                     }
                     None => {
                         self.seats.seats.push(seat);
