@@ -284,7 +284,10 @@ impl<'c> Forwarder<'c> {
     async fn start(cloud: &'c Cloud, settings: &[(&str, &str)]) -> Forwarder<'c> {
         let mut all = vec![
             ("AWS_ENDPOINT_URL_S3", cloud.endpoint()),
-            ("CLOUD_EXPORT_DESTINATIONS", "s3://records/flows?compression=none"),
+            (
+                "CLOUD_EXPORT_DESTINATIONS",
+                "s3://records/flows?compression=none",
+            ),
             ("CLOUD_EXPORT_METADATA", "s3://metadata/network"),
         ];
         all.extend(settings);

@@ -917,7 +917,10 @@ async fn a_destination_bucket_that_is_not_there_is_a_configuration_error() {
 async fn of_several_destinations_all_have_to_confirm() {
     let server = S3Server::with_samples().await;
     let directory = tempfile::tempdir().unwrap();
-    let url = format!("file://{} s3://{RECORDS}/flows?compression=none", directory.path().display());
+    let url = format!(
+        "file://{} s3://{RECORDS}/flows?compression=none",
+        directory.path().display()
+    );
     let settings = [("CLOUD_EXPORT_DESTINATIONS", &*url)];
     server.fault(Call::Put, "", Fault::ACCESS_DENIED, 1);
     let mut function = Function::start(&server, &settings).await;

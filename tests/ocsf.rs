@@ -83,7 +83,7 @@ fn every_event_is_valid_by_the_published_schema() {
     }
     let estate = Estate::generated();
     for format in FORMATS {
-        let log = generated::gzip(*format, 100);
+        let log = generated::gzip(*format, 40);
         let mut enricher = estate.enricher(everything());
         let name = format.name();
         expected += write(&format!("{name}-generated"), &events(&log[..], None));
@@ -173,7 +173,7 @@ fn parquet_is_read_back_as_the_same_events() {
     }
     let estate = Estate::generated();
     for format in FORMATS {
-        let log = generated::gzip(*format, 2000);
+        let log = generated::gzip(*format, 800);
         let mut enricher = estate.enricher(everything());
         write(format.name(), encoded(&log[..], Some(&mut enricher)));
     }
@@ -182,7 +182,7 @@ fn parquet_is_read_back_as_the_same_events() {
     let counts = report["equal"].as_object().unwrap().values();
     let equal: u64 = counts.map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(equal, expected);
-    assert!(expected > 10_000, "{expected}");
+    assert!(expected > 4_000, "{expected}");
 }
 
 /// Attributes that Security Lake's own events have otherwise, and why. A path that ends with a point stands for all

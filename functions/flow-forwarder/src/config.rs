@@ -20,7 +20,7 @@ pub const DESTINATIONS: Variable = Variable {
     name: "CLOUD_EXPORT_DESTINATIONS",
     default: None,
     example: "s3://records-use1/flows",
-    meaning: "Where records go: `stdout:`, `file:///dir` or `s3://bucket/prefix`; several are separated by spaces, and an object is done when all of them confirmed it",
+    meaning: "Where records go: URLs such as `s3://bucket/prefix?format=parquet`, separated by spaces, see docs/destinations.md; an object is done when all of them confirmed it",
 };
 
 /// The layout of rows without a header.

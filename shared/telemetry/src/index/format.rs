@@ -327,11 +327,18 @@ pub struct Block {
 }
 
 impl Block {
+    /// All of IPv4. No block of IPv6 has anything of it, `::/0` neither.
+    pub const IPV4: Block = Block {
+        base: 0xffff_0000_0000,
+        length: 96,
+    };
+
     /// Whether an address is in it.
     #[inline]
     pub fn contains(self, address: u128) -> bool {
         let host = 128_u32.saturating_sub(self.length);
         (address ^ self.base).checked_shr(host).unwrap_or(0) == 0
+            && (self.length >= Block::IPV4.length || address >> 32 != Block::IPV4.base >> 32)
     }
 
     /// The last address.

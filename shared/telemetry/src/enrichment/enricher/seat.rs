@@ -140,6 +140,8 @@ impl Ground {
 /// common. Of equal ones the first counts.
 fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
     let mut blocks: Vec<(Block, u32)> = blocks.zip(0..).collect();
+    // It ends what is around it: a route of IPv6 leads no address of IPv4 anywhere.
+    blocks.push((Block::IPV4, NONE));
     blocks.sort_by_key(|(block, way)| (block.base, block.length, Reverse(*way)));
     let mut steps: Vec<Step> = Vec::new();
     // The blocks that contain the address that is come to: their last addresses.
@@ -459,6 +461,7 @@ fn told_by(flow: &FlowRecord<'_>, account: Option<&str>) -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Cidr;
     use proptest::prelude::*;
 
     /// Blocks of 16 bits in the middle of the address, so that many contain each other or are equal.
@@ -469,6 +472,30 @@ mod tests {
             let base = (u128::from(base & 0x0f0f) << 56) & !host;
             Block { base, length }
         })
+    }
+
+    #[test]
+    fn a_default_route_of_ipv6_is_none_of_ipv4() {
+        let block = |cidr: &str| Block::from(cidr.parse::<Cidr>().unwrap());
+        let way = |blocks: &[&str], address: &str| {
+            let ground = Ground {
+                blocks: Vec::new(),
+                routes: Vec::new(),
+                steps: steps(blocks.iter().map(|cidr| block(cidr))),
+                inside: 0,
+                public: 0,
+                here: 0,
+            };
+            ground.way(bits(address.parse().unwrap()))
+        };
+        assert_eq!(way(&["::/0"], "198.51.100.1"), NONE);
+        assert_eq!(way(&["::/0"], "2001:db8::1"), 0);
+        let both = ["::/0", "10.0.0.0/8", "0.0.0.0/0"];
+        assert_eq!(way(&both, "10.1.2.3"), 1);
+        assert_eq!(way(&both, "198.51.100.1"), 2);
+        assert_eq!(way(&both, "2001:db8::1"), 0);
+        assert!(!block("::/0").contains(bits([198, 51, 100, 1].into())));
+        assert!(block("0.0.0.0/0").contains(bits([198, 51, 100, 1].into())));
     }
 
     proptest! {
