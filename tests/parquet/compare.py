@@ -47,6 +47,7 @@ ENRICHED_KINDS = {
     "dst_security_groups": "list",
     "transfer_cost_usd": "double",
     "count_volume": "boolean",
+    "sample_rate": "int64",
 }
 DOCUMENTED_KINDS = {
     "text": "text",
