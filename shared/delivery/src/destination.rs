@@ -422,11 +422,11 @@ pub enum AnyDestination {
     /// A directory.
     Directory(DirectoryDestination),
     /// A bucket.
-    S3(S3Destination),
+    S3(Box<S3Destination>),
     /// A receiver.
     Http(Box<HttpDestination>),
     /// A stream.
-    Firehose(FirehoseDestination),
+    Firehose(Box<FirehoseDestination>),
 }
 
 /// What destinations are reached with.
@@ -489,12 +489,12 @@ impl AnyDestination {
                 bucket,
                 prefix,
                 options,
-            } => AnyDestination::S3(S3Destination::new(
+            } => AnyDestination::S3(Box::new(S3Destination::new(
                 aws_sdk_s3::Client::new(sdk),
                 bucket.clone(),
                 prefix.clone(),
                 options.clone(),
-            )),
+            ))),
             Place::Http { options, headers } => {
                 let mut options = options.clone();
                 for (name, credential) in headers {
@@ -506,7 +506,7 @@ impl AnyDestination {
             }
             Place::Firehose { stream, region } => {
                 let client = JsonClient::new(sdk, JsonService::Firehose, region.as_deref())?;
-                AnyDestination::Firehose(FirehoseDestination::new(client, stream.clone()))
+                AnyDestination::Firehose(Box::new(FirehoseDestination::new(client, stream.clone())))
             }
         })
     }

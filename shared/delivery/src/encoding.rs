@@ -187,7 +187,7 @@ pub struct EncodingError {
 #[derive(Debug)]
 pub enum Encoder {
     /// [`Format::Ndjson`].
-    Ndjson(NdjsonEncoder),
+    Ndjson(Box<NdjsonEncoder>),
     /// [`Format::Parquet`].
     Parquet(Box<ParquetEncoder>),
     /// [`Format::Ocsf`].
@@ -206,7 +206,7 @@ impl Encoder {
     /// There is no memory for it.
     pub fn new(format: Format, fields: &FieldSet, bytes: usize) -> Result<Encoder, EncodingError> {
         Ok(match format {
-            Format::Ndjson => Encoder::Ndjson(NdjsonEncoder::new(bytes)),
+            Format::Ndjson => Encoder::Ndjson(Box::new(NdjsonEncoder::new(bytes))),
             Format::Parquet => Encoder::Parquet(Box::new(ParquetEncoder::new(fields.clone())?)),
             Format::Ocsf => Encoder::Ocsf(Box::new(OcsfEncoder::new(bytes))),
             Format::OcsfParquet => Encoder::OcsfParquet(Box::new(OcsfParquetEncoder::new()?)),
