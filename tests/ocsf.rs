@@ -124,7 +124,7 @@ fn every_event_is_valid_by_the_published_schema() {
     let counts = report["events"].as_object().unwrap().values();
     let validated: u64 = counts.map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(validated, expected);
-    assert!(expected > 1000, "{expected}");
+    assert!(expected > 800, "{expected}");
     assert_eq!(report["versions"], serde_json::json!(["1.3.0"]));
 }
 

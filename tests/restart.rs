@@ -34,7 +34,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
             ));
         }
     }
-    let large = generated::gzip(LogFormat::VpcV2, 40_000);
+    let large = generated::gzip(LogFormat::VpcV2, 10_000);
     objects.push((key("111111111111", 99), large));
     objects
 }
@@ -63,7 +63,7 @@ fn event(objects: &[(String, Vec<u8>)]) -> Value {
 const SETTINGS: &[(&str, &str)] = &[
     (
         "CLOUD_EXPORT_DESTINATIONS",
-        "s3://lake-use1/flows?partition=account,region,day,hour&compression=zstd s3://copies-use1?compression=gzip",
+        "s3://lake-use1/flows?partition=account,region,day,hour&compression=zstd s3://copies-use1?compression=none",
     ),
     ("CLOUD_EXPORT_BATCH_BYTES", "65536"),
     ("CLOUD_EXPORT_CONCURRENCY", "3"),
@@ -111,7 +111,7 @@ async fn killed_two_hundred_times_the_bucket_is_as_if_nothing_had_happened() {
     let combined = lake.keys().filter(|key| key.contains("/combined."));
     assert_eq!(combined.count(), 2, "{:?}", lake.keys());
     assert!(
-        lake.len() > 5 && copies.len() > 12,
+        lake.len() > 3 && copies.len() > 20,
         "{} {}",
         lake.len(),
         copies.len()
