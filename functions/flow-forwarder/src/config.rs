@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
+use delivery::{DestinationUrl, Packing, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::enrichment::field::FlowField;
 use telemetry::selection::Selection;
@@ -246,9 +246,6 @@ const OBJECT_BYTES: usize = 16 << 20;
 /// Memory for enriching one object: what is remembered of its ends.
 const ENRICHING_BYTES: usize = 16 << 20;
 
-/// Batches of one object that are in memory at once.
-const BATCHES_HELD: usize = 4;
-
 /// The most objects processed at once unless more is asked for; CPU is scarcer than memory.
 const MAX_CHOSEN_CONCURRENCY: usize = 8;
 
@@ -325,7 +322,15 @@ impl Config {
             true => (BASE_BYTES + index_bytes, ENRICHING_BYTES),
             false => (BASE_BYTES, 0),
         };
-        let each = each + OBJECT_BYTES + BATCHES_HELD * batch_bytes;
+        // Destinations with the same packing share batches.
+        let mut packings: Vec<&Packing> = Vec::new();
+        for destination in &destinations {
+            if !packings.contains(&&destination.packing) {
+                packings.push(&destination.packing);
+            }
+        }
+        let batches: usize = packings.iter().map(|packing| packing.memory_bytes()).sum();
+        let each = each + OBJECT_BYTES + batches;
         let concurrency = match CONCURRENCY.number(lookup, 0..=64)? as usize {
             0 => concurrency(memory_mib, fixed, each),
             chosen => chosen,
@@ -538,18 +543,23 @@ mod tests {
 
     #[test]
     fn concurrency_follows_memory() {
-        let of = |memory: &str, batch: &str, metadata: &str| {
+        let to = |destinations: &str, memory: &str, batch: &str, metadata: &str| {
             let values = [
-                (DESTINATIONS.name, "stdout:"),
+                (DESTINATIONS.name, destinations),
                 (MEMORY_SIZE.name, memory),
                 (BATCH_BYTES.name, batch),
                 (METADATA.name, metadata),
             ];
             config(&values).unwrap().concurrency
         };
+        let of = |memory: &str, batch: &str, metadata: &str| to("stdout:", memory, batch, metadata);
         let at = |memory| of(memory, "", "");
         assert_eq!((at("128"), at("256"), at("512"), at("3008")), (2, 6, 8, 8));
         assert_eq!(of("128", "67108864", ""), 1);
+        // Each way of packing has batches of its own, and rows of Parquet wait to be encoded.
+        assert_eq!(to("stdout: file://a file://b", "256", "", ""), 6);
+        assert_eq!(to("stdout: file://a?compression=gzip", "256", "", ""), 4);
+        assert_eq!(to("file://a?format=parquet", "256", "", ""), 3);
         // The index has its own share.
         let at = |memory| of(memory, "", "s3://metadata/network");
         assert_eq!((at("128"), at("256"), at("512"), at("3008")), (1, 2, 6, 8));

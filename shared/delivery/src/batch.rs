@@ -92,7 +92,16 @@ impl Packing {
             fields: FieldSet::of(Level::Standard),
         }
     }
+
+    /// About how many bytes of memory the batches of one object take at once: those that wait to be delivered, the one
+    /// that is filled, and the rows that are not encoded yet.
+    pub fn memory_bytes(&self) -> usize {
+        BATCHES_HELD * self.max_bytes + self.encoding.format.rows_bytes()
+    }
 }
+
+/// Batches of one object that are in memory at once.
+const BATCHES_HELD: usize = 4;
 
 /// Encoded records, with an identity that is the same whenever and wherever the batch is made.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use crate::ndjson::NdjsonEncoder;
 use crate::ocsf::{OcsfEncoder, OcsfParquetEncoder};
 use crate::otlp::{Home, OtlpLogsEncoder};
 use crate::parquet::ParquetEncoder;
+use crate::{ocsf, parquet};
 
 /// The shape that records are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +53,15 @@ impl Format {
     /// Whether files of the format are compressed inside, so that compressing them again is no use.
     pub const fn is_compressed(self) -> bool {
         matches!(self, Format::Parquet | Format::OcsfParquet)
+    }
+
+    /// Memory of rows that wait to be encoded together, at most, in bytes.
+    pub(crate) const fn rows_bytes(self) -> usize {
+        match self {
+            Format::Parquet => parquet::GROUP_BYTES,
+            Format::OcsfParquet => ocsf::parquet::GROUP_BYTES,
+            Format::Ndjson | Format::Ocsf | Format::Otlp => 0,
+        }
     }
 }
 

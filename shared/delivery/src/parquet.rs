@@ -63,7 +63,7 @@ pub(crate) const ZSTD_LEVEL: i32 = 1;
 const GROUP_ROWS: usize = 128 * 1024;
 
 /// Memory of the rows and texts of a row group at most.
-const GROUP_BYTES: usize = 24 << 20;
+pub(crate) const GROUP_BYTES: usize = 24 << 20;
 
 /// Bytes of records after which the memory is looked at.
 const LOOK_BYTES: usize = 1 << 20;

@@ -25,7 +25,7 @@ use crate::parquet::{FileWriter, ZSTD_LEVEL, field, metadata};
 const GROUP_ROWS: usize = 128 * 1024;
 
 /// Memory of the rows and texts of a row group at most.
-const GROUP_BYTES: usize = 32 << 20;
+pub(crate) const GROUP_BYTES: usize = 32 << 20;
 
 /// Rows after which the memory is looked at.
 const LOOK_EVERY: usize = 1024;
