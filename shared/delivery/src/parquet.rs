@@ -60,10 +60,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub(crate) const ZSTD_LEVEL: i32 = 1;
 
 /// Rows of a row group at most.
-const GROUP_ROWS: usize = 128 * 1024;
+const GROUP_ROWS: usize = 64 * 1024;
 
 /// Memory of the rows and texts of a row group at most.
-pub(crate) const GROUP_BYTES: usize = 24 << 20;
+pub(crate) const GROUP_BYTES: usize = 12 << 20;
 
 /// Bytes of records after which the memory is looked at.
 const LOOK_BYTES: usize = 1 << 20;
@@ -198,7 +198,7 @@ impl ParquetEncoder {
         })
     }
 
-    /// The same with row groups of at most this many rows, 131,072 unless it is said.
+    /// The same with row groups of at most this many rows, 65,536 unless it is said.
     #[must_use]
     pub fn with_group_rows(mut self, rows: usize) -> ParquetEncoder {
         self.group_rows = rows.max(1);
