@@ -44,7 +44,6 @@ FORWARDER = "FlowForwarder"
 COLLECTOR = "MetadataCollector"
 
 # One region, and no second attempt: the emulator lacks services, and what it lacks it lacks again.
-OUTPUT_PARAMETERS = ["OutputOptions=compression=none"]
 METADATA_PARAMETERS = [f"MetadataRegions={REGION}", "MetadataTimeout=60", "MetadataMaxAttempts=1"]
 
 # "State" of an endpoint in a snapshot
@@ -394,7 +393,7 @@ class Deployment:
                 elif item["Key"].startswith("index/"):
                     objects[item["Key"]] = body
                 else:
-                    objects[item["Key"]] = [json.loads(line) for line in body.splitlines()]
+                    objects[item["Key"]] = [json.loads(line) for line in unpacked(body).splitlines()]
         return objects
 
     def vpcs(self):
@@ -416,13 +415,22 @@ def queue_mapping(aws, function):
     return mapping["UUID"]
 
 
+def unpacked(body):
+    """Lines of an output object, as its first bytes say they are compressed."""
+    if body[:2] == b"\x1f\x8b":
+        return gzip.decompress(body)
+    if body[:4] == b"\x28\xb5\x2f\xfd":
+        import pyarrow
+
+        return pyarrow.CompressedInputStream(pyarrow.BufferReader(body), "zstd").read()
+    return body
+
+
 def records(contents):
     """Number of NDJSON lines in each output object."""
     counts = {}
     for key, body in contents.items():
-        if body[:2] == b"\x1f\x8b":
-            body = gzip.decompress(body)
-        lines = body.splitlines()
+        lines = unpacked(body).splitlines()
         for number, line in enumerate(lines, 1):
             try:
                 good = isinstance(json.loads(line), dict)
@@ -643,7 +651,7 @@ def whole_way(arguments, children, report):
     work.mkdir(parents=True, exist_ok=True)
     samples = read_samples(arguments.sample)
     expected = SAMPLE_RECORDS if arguments.expect_records is None and not arguments.sample else arguments.expect_records
-    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30", *OUTPUT_PARAMETERS, *METADATA_PARAMETERS]
+    parameters = [f"Architecture={arguments.architecture}", "FunctionTimeout=30", *METADATA_PARAMETERS]
     # SAM CLI wants quotes around an empty value.
     parameters += [f'{given}""' if given.endswith("=") else given for given in arguments.parameter]
 

@@ -226,7 +226,8 @@ impl<S: ObjectSource> Pipeline<'_, S> {
             reader,
         };
         let ((), mut outcomes) = tokio::join!(feeding, self.deliver(vec![input], again));
-        outcomes.pop().unwrap_or_default()
+        let unsaid = || ObjectOutcome::failed(Failure::panicked());
+        outcomes.pop().unwrap_or_else(unsaid)
     }
 
     /// Forwards small objects whose records may share batches. An object that cannot be read to its end shares
@@ -281,8 +282,12 @@ impl<S: ObjectSource> Pipeline<'_, S> {
                 }
             }
         }
+        // One that nothing was said of is not done.
+        let unsaid = || ObjectOutcome::failed(Failure::panicked());
         let outcomes = outcomes.into_iter();
-        outcomes.map(Option::unwrap_or_default).collect()
+        outcomes
+            .map(|outcome| outcome.unwrap_or_else(unsaid))
+            .collect()
     }
 
     /// The whole of a small object.
