@@ -17,7 +17,7 @@ use telemetry::generate::LogFormat;
 
 const LOGS: &str = "flow-logs-use1";
 
-/// Small objects of two accounts, which share batches in the lake, and one of many batches.
+/// Small objects of two accounts, which share batches in the lake, and one that has too many records for that.
 fn objects() -> Vec<(String, Vec<u8>)> {
     let key = |account: &str, number: usize| {
         format!(
@@ -34,7 +34,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
             ));
         }
     }
-    let large = generated::gzip(LogFormat::VpcV2, 10_000);
+    let large = generated::gzip(LogFormat::VpcV2, 20_000);
     objects.push((key("111111111111", 99), large));
     objects
 }
