@@ -17,7 +17,7 @@ use telemetry::generate::LogFormat;
 
 const LOGS: &str = "flow-logs-use1";
 
-/// Small objects of two accounts, which share batches in the lake, and one that has too many records for that.
+/// Small objects of two accounts, which share batches in the lake, and a larger one.
 fn objects() -> Vec<(String, Vec<u8>)> {
     let key = |account: &str, number: usize| {
         format!(
@@ -34,20 +34,22 @@ fn objects() -> Vec<(String, Vec<u8>)> {
             ));
         }
     }
-    let large = generated::gzip(LogFormat::VpcV2, 20_000);
+    let large = generated::gzip(LogFormat::VpcV2, 3_000);
     objects.push((key("111111111111", 99), large));
     objects
 }
 
-/// The event of a queue that names the objects, each in a message of its own, handed out for the first time.
+/// The event of a queue that names the objects, each in a message of its own, handed out for the first time. It does
+/// not tell the size of the last one, which so has batches of its own.
 fn event(objects: &[(String, Vec<u8>)]) -> Value {
     let messages = objects.iter().enumerate().map(|(number, (key, content))| {
+        let size = (number + 1 < objects.len()).then_some(content.len());
         let record = json!({
             "eventSource": "aws:s3", "eventVersion": "2.1", "eventName": "ObjectCreated:Put",
             "awsRegion": "us-east-1",
             "s3": {
                 "bucket": {"name": LOGS},
-                "object": {"key": form_encoded(key), "size": content.len()},
+                "object": {"key": form_encoded(key), "size": size},
             },
         });
         json!({
@@ -111,7 +113,7 @@ async fn killed_two_hundred_times_the_bucket_is_as_if_nothing_had_happened() {
     let combined = lake.keys().filter(|key| key.contains("/combined."));
     assert_eq!(combined.count(), 2, "{:?}", lake.keys());
     assert!(
-        lake.len() > 2 && copies.len() > 20,
+        lake.len() == 3 && copies.len() > 15,
         "{} {}",
         lake.len(),
         copies.len()
