@@ -559,7 +559,7 @@ mod tests {
         // Each way of packing has batches of its own, and rows of Parquet wait to be encoded.
         assert_eq!(to("stdout: file://a file://b", "256", "", ""), 6);
         assert_eq!(to("stdout: file://a?compression=gzip", "256", "", ""), 4);
-        assert_eq!(to("file://a?format=parquet", "256", "", ""), 3);
+        assert_eq!(to("file://a?format=parquet", "256", "", ""), 4);
         // The index has its own share.
         let at = |memory| of(memory, "", "s3://metadata/network");
         assert_eq!((at("128"), at("256"), at("512"), at("3008")), (1, 2, 6, 8));

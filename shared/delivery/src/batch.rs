@@ -192,9 +192,7 @@ impl Batch {
         };
         Encoding::all().any(|encoding| named(encoding.extension()) == Some(true))
     }
-}
 
-impl Batch {
     /// What names of batches begin with that may hold the same records among those of other objects, as
     /// [`Batch::object_name`] has it. `None` when no attempt before can have left one.
     pub fn combined_prefix(&self) -> Option<String> {
@@ -215,7 +213,10 @@ impl Batch {
             .and_then(|rest| rest.split('.').nth(1));
         let mut origins = self.origins.iter();
         tags.is_some_and(|tags| {
-            origins.all(|origin| tags.split('-').any(|tag| tag == origin.tag()))
+            origins.all(|origin| {
+                let own = origin.tag();
+                tags.split('-').any(|tag| tag == own)
+            })
         })
     }
 }

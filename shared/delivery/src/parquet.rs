@@ -46,12 +46,6 @@ pub use file::{FileWriter, field};
 use columns::{Column, ColumnType, ColumnValue, NONE, Source, Table, Values};
 use shared::Shared;
 
-/// The file extension of this encoding.
-pub const EXTENSION: &str = "parquet";
-
-/// The media type of this encoding, as registered with IANA.
-pub const CONTENT_TYPE: &str = "application/vnd.apache.parquet";
-
 /// The version of the schema, in each file's metadata: it changes when a column changes its name, type or meaning,
 /// and not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
