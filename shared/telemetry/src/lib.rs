@@ -31,6 +31,7 @@ pub mod generate;
 pub mod index;
 pub mod inventory;
 pub mod log;
+pub mod metrics;
 pub mod object_key;
 pub mod selection;
 pub mod snapshot;

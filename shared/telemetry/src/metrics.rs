@@ -1,0 +1,15 @@
+//! Metrics: what CloudWatch measured of a network, each datapoint once.
+//!
+//! ```text
+//! catalogue ─▶ choice ─┐
+//! ListMetrics ─▶ series ─▶ joined to the inventory ─▶ cost ─▶ windows (ledger) ─▶ reading ─▶ datapoints
+//! ```
+//!
+//! What there is to measure is data; what is asked, when, and what an answer means is decided here. Who
+//! asks, and where the datapoints and the ledger go, is not.
+
+pub mod datapoint;
+pub mod statistic;
+
+pub use datapoint::{Datapoint, Measured};
+pub use statistic::{Statistic, UnknownStatistic};
