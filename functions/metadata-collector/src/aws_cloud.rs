@@ -125,6 +125,7 @@ fn settings_name(service: Service) -> &'static str {
         Service::Organizations => "Organizations",
         Service::Iam => "IAM",
         Service::Sqs => "SQS",
+        Service::CloudWatch => "CloudWatch",
     }
 }
 

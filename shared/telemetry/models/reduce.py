@@ -46,6 +46,7 @@ OPERATIONS = {
     "organizations": ["DescribeOrganization", "ListAccounts"],
     "iam": ["ListAccountAliases"],
     "sqs": ["SendMessageBatch"],
+    "cloudwatch": ["ListMetrics", "GetMetricData"],
 }
 
 SCALARS = {

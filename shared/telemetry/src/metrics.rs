@@ -9,7 +9,15 @@
 //! asks, and where the datapoints and the ledger go, is not.
 
 pub mod datapoint;
+pub mod discovery;
+pub mod ledger;
+pub mod reading;
+pub mod series;
 pub mod statistic;
 
 pub use datapoint::{Datapoint, Measured};
+pub use discovery::{Discovery, Listing};
+pub use ledger::{Ledger, Reach};
+pub use reading::{Query, Reading, Span};
+pub use series::{Series, SeriesList};
 pub use statistic::{Statistic, UnknownStatistic};

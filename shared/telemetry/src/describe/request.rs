@@ -184,7 +184,7 @@ fn json(model: &Model, shape: ShapeId, value: &Value, name: &str) -> Result<Valu
             .collect::<Result<_, String>>()
             .map(Value::Object),
         (Shape::Text | Shape::Sensitive, Value::String(_))
-        | (Shape::Integer | Shape::Number, Value::Number(_))
+        | (Shape::Integer | Shape::Number | Shape::Time, Value::Number(_))
         | (Shape::Flag, Value::Bool(_)) => Ok(value.clone()),
         _ => Err(name.to_owned()),
     }

@@ -41,6 +41,8 @@ pub enum Service {
     Iam,
     /// Amazon SQS, which carries units of work to further invocations.
     Sqs,
+    /// Amazon CloudWatch, whose metrics are asked for.
+    CloudWatch,
 }
 
 /// A token bucket: how many calls at once, how many a second.
@@ -74,7 +76,7 @@ struct Facts {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Service; 9] = [
+    pub const ALL: [Service; 10] = [
         Service::Ec2,
         Service::DirectConnect,
         Service::ElasticLoadBalancing,
@@ -84,6 +86,7 @@ impl Service {
         Service::Organizations,
         Service::Iam,
         Service::Sqs,
+        Service::CloudWatch,
     ];
 
     // EC2 publishes 100 calls at once and 20 a second for an account and region, shared by everybody
@@ -187,6 +190,23 @@ impl Service {
                 rate: Rate {
                     burst: 100.0,
                     per_second: 100.0,
+                },
+            },
+            Service::CloudWatch => Facts {
+                id: "cloudwatch",
+                signing: "monitoring",
+                host: "monitoring",
+                api_version: "2010-08-01",
+                // Beside CBOR, which newer SDKs choose, and the query protocol of old.
+                protocol: Protocol::AwsJson {
+                    version: "1.0",
+                    target: "GraniteServiceVersion20100801",
+                },
+                // 25 calls of ListMetrics a second, 50 and more of GetMetricData ("CloudWatch service quotas",
+                // *Amazon CloudWatch User Guide*): half of the lower is left to others.
+                rate: Rate {
+                    burst: 25.0,
+                    per_second: 12.0,
                 },
             },
         }
