@@ -8,6 +8,7 @@
 //! What there is to measure is data; what is asked, when, and what an answer means is decided here. Who
 //! asks, and where the datapoints and the ledger go, is not.
 
+pub mod catalogue;
 pub mod datapoint;
 pub mod discovery;
 pub mod ledger;
@@ -15,6 +16,7 @@ pub mod reading;
 pub mod series;
 pub mod statistic;
 
+pub use catalogue::{Catalogue, Metric, Namespace, Set};
 pub use datapoint::{Datapoint, Measured};
 pub use discovery::{Discovery, Listing};
 pub use ledger::{Ledger, Reach};
