@@ -89,7 +89,7 @@ fn section(page: &mut String, namespace: &Namespace) {
         };
         _ = writeln!(page, "| `{}` | {dimensions}{assumed} |", set.label);
     }
-    page.push_str("\n| metric | unit | statistics | sets | period | confirmed | |\n");
+    page.push_str("\n| metric | unit | statistics | sets | period | confirmed | note |\n");
     page.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for metric in &namespace.metrics {
         row(page, metric);
