@@ -9,6 +9,7 @@
 //! asks, and where the datapoints and the ledger go, is not.
 
 pub mod catalogue;
+pub mod choice;
 pub mod datapoint;
 pub mod discovery;
 pub mod ledger;
@@ -17,6 +18,7 @@ pub mod series;
 pub mod statistic;
 
 pub use catalogue::{Catalogue, Metric, Namespace, Set};
+pub use choice::Choice;
 pub use datapoint::{Datapoint, Measured};
 pub use discovery::{Discovery, Listing};
 pub use ledger::{Ledger, Reach};

@@ -28,6 +28,7 @@ mod tests;
 
 pub use counts::{Limited, MAX_LIMITED, SelectionCounts};
 pub use rule::SelectionError;
+pub(crate) use rule::{Slip, Word, parse_with};
 pub use selector::Selector;
 
 use rule::{Action, Per, Rule};

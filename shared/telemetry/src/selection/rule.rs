@@ -50,10 +50,21 @@ pub struct SelectionError {
 }
 
 /// A word and where it starts, in bytes of the whole text.
-type Word<'t> = (usize, &'t str);
+pub(crate) type Word<'t> = (usize, &'t str);
+
+/// Why a word is wrong, as a sentence.
+pub(crate) type Slip<'t> = (Word<'t>, String);
 
 /// Reads rules: they are separated by `;` or stand on lines of their own.
 pub(super) fn parse(text: &str) -> Result<Vec<Rule>, SelectionError> {
+    parse_with(text, rule)
+}
+
+/// Reads rules of which each is read by `rule`, from its text and its words, of which there is at least one.
+pub(crate) fn parse_with<'t, R>(
+    text: &'t str,
+    mut rule: impl FnMut(&'t str, &[Word<'t>]) -> Result<R, Slip<'t>>,
+) -> Result<Vec<R>, SelectionError> {
     let mut rules = Vec::new();
     let mut start = 0;
     for part in text.split([';', '\n']) {
@@ -87,7 +98,7 @@ fn words(text: &str, start: usize) -> Vec<Word<'_>> {
     words
 }
 
-fn rule<'t>(text: &str, words: &[Word<'t>]) -> Result<Rule, (Word<'t>, String)> {
+fn rule<'t>(text: &str, words: &[Word<'t>]) -> Result<Rule, Slip<'t>> {
     let mut rest = words.iter().copied();
     let first = rest.next().unwrap_or_default();
     let action = match first.1.to_ascii_lowercase().as_str() {
@@ -129,7 +140,7 @@ fn rule<'t>(text: &str, words: &[Word<'t>]) -> Result<Rule, (Word<'t>, String)> 
 }
 
 /// `1/10`.
-fn rate(word: Word<'_>) -> Result<u32, (Word<'_>, String)> {
+fn rate(word: Word<'_>) -> Result<u32, Slip<'_>> {
     let rate = word.1.strip_prefix("1/").and_then(|rate| rate.parse().ok());
     rate.filter(|rate| (1..=MAX_RATE).contains(rate))
         .ok_or_else(|| {
@@ -141,7 +152,7 @@ fn rate(word: Word<'_>) -> Result<u32, (Word<'_>, String)> {
 }
 
 /// `500/s` or `500/min`, as records a minute.
-fn count(word: Word<'_>) -> Result<u64, (Word<'_>, String)> {
+fn count(word: Word<'_>) -> Result<u64, Slip<'_>> {
     let parts = word.1.split_once('/').and_then(|(count, unit)| {
         let minute = match unit {
             "s" => 60,
