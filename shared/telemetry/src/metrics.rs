@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 pub mod choice;
+pub mod cost;
 pub mod datapoint;
 pub mod discovery;
 pub mod ledger;
