@@ -184,6 +184,22 @@ fn slips_are_told_with_their_place_and_what_would_be_right() {
     );
 }
 
+#[test]
+fn the_rules_of_the_documentation_are_rules() {
+    let page = include_str!("../../../../../docs/metrics.md");
+    let code = page.split('`').skip(1).step_by(2);
+    let all = code.flat_map(str::lines).filter(|text| {
+        let starts = ["include ", "exclude ", "only ", "none; "];
+        !text.contains('…') && starts.iter().any(|start| text.starts_with(start))
+    });
+    let mut read = 0;
+    for text in all {
+        Choice::parse(text).unwrap();
+        read += 1;
+    }
+    assert!(read > 10, "{read}");
+}
+
 fn conditions() -> impl Strategy<Value = String> {
     let one = prop::sample::select(vec![
         "namespace=AWS/NATGateway",

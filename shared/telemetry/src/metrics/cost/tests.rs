@@ -56,6 +56,34 @@ fn a_month_costs_what_the_price_list_says() {
 }
 
 #[test]
+fn the_examples_of_the_documentation_are_right() {
+    let page = include_str!("../../../../../docs/metrics.md");
+    let (_, table) = page
+        .split_once("USD a month |\n| --- | --- | --- | --- | --- |\n")
+        .unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    for row in &rows {
+        let cells: Vec<String> = row.split('|').map(|c| c.trim().replace(',', "")).collect();
+        let (number, unit) = cells[3].split_once(' ').unwrap();
+        let seconds = if unit == "day" { 86_400 } else { 60 };
+        let every = number.parse::<u32>().unwrap() * seconds;
+        let asked = queries("AWS/S3", every, cells[2].parse().unwrap());
+        let estimate = Estimate::new([asked], every, 0, &LIST_PRICE);
+        assert_eq!(
+            cells[4],
+            estimate.requested_per_month().to_string(),
+            "{row}"
+        );
+        let cost = estimate.cost_per_month(&LIST_PRICE).as_dollars();
+        assert_eq!(cells[5], format!("{cost:.2}"), "{row}");
+    }
+    assert_eq!(rows.len(), 7);
+}
+
+#[test]
 fn money_is_exact_and_never_shown_as_none() {
     assert_eq!(Usd::dollars(12.5).to_string(), "$12.50");
     assert_eq!(Usd::dollars(0.000_01).to_string(), "$0.01");
