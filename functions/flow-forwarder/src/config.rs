@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::encoding::Content;
 use delivery::{DestinationUrl, Packing, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::enrichment::field::FlowField;
@@ -291,7 +292,8 @@ impl Config {
         let selection = Selection::parse(&SELECT.value(lookup)?);
         let selection = Arc::new(selection.map_err(|error| SELECT.error(error))?);
         let batch_bytes = BATCH_BYTES.number(lookup, 65_536..=67_108_864)? as usize;
-        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes);
+        let destinations =
+            DestinationUrl::list(&DESTINATIONS.value(lookup)?, batch_bytes, Content::Records);
         let mut destinations = destinations.map_err(|error| DESTINATIONS.error(error))?;
         let max_decoded_bytes = MAX_DECODED_BYTES.number(lookup, 1..=u64::MAX)?;
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;

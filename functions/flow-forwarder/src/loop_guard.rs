@@ -67,10 +67,13 @@ impl LoopGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use delivery::encoding::Content;
 
     #[test]
     fn our_own_objects_are_told_from_logs() {
-        let destinations = DestinationUrl::list("s3://logs/out s3://lake stdout:", 65_536).unwrap();
+        let destinations =
+            DestinationUrl::list("s3://logs/out s3://lake stdout:", 65_536, Content::Records)
+                .unwrap();
         let quarantine: StoreUrl = "s3://logs/aside".parse().unwrap();
         let metadata: StoreUrl = "s3://logs".parse().unwrap();
         let guard = LoopGuard::new(&destinations, Some(&quarantine), Some(&metadata));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::feed::FORMATS;
 use delivery::destination::BATCH_BYTES;
+use delivery::encoding::Content;
 use delivery::{DestinationUrl, StoreUrl, StoreUrlError};
 use invocation::{SettingError, Variable};
 use telemetry::target::{
@@ -269,14 +269,10 @@ impl Config {
             .trim()
             .parse()
             .map_err(|error: StoreUrlError| METADATA.error(error))?;
-        let destinations = DestinationUrl::list(&DESTINATIONS.value(lookup)?, BATCH_BYTES)
-            .map_err(|error| DESTINATIONS.error(error))?;
+        let destinations =
+            DestinationUrl::list(&DESTINATIONS.value(lookup)?, BATCH_BYTES, Content::Changes)
+                .map_err(|error| DESTINATIONS.error(error))?;
         for url in &destinations {
-            let format = url.packing.encoding.format;
-            if !FORMATS.contains(&format) {
-                let problem = format!("{url} asks for {}, which changes have not", format.label());
-                return Err(DESTINATIONS.error(problem));
-            }
             if !url.packing.partitioning.is_none() {
                 let problem =
                     "names of changes have their account, region and day: leave out partition";

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use delivery::compression::Compressor;
-use delivery::encoding::{EncodingError, Format};
-use delivery::parquet::ChangesEncoder;
-use delivery::{Batch, DeliveryError, Destination, Lane, Origin, Packing};
+use delivery::batch::{Cutter, Encode};
+use delivery::changes::ChangeEncoder;
+use delivery::encoding::EncodingError;
+use delivery::{DeliveryError, Destination, Lane, Origin};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use telemetry::FailureClass;
 use telemetry::change::Change;
 use telemetry::snapshot::{Snapshot, Unit};
-
-/// The formats that changes can have.
-pub const FORMATS: &[Format] = &[Format::Ndjson, Format::Parquet];
 
 /// Delivers changes to every destination, which confirms them.
 ///
@@ -42,13 +38,38 @@ pub(crate) async fn tell(
         revision: previous.finished.to_string(),
     }]);
     for lane in lanes {
-        let batches = batches(&origins, &lane.packing, changes);
-        for batch in batches.map_err(|error| not_encoded(lane, &error))? {
+        deliver::<ChangeEncoder>(lane, &origins, changes).await?;
+    }
+    Ok(())
+}
+
+/// Delivers items to every destination of a lane, which confirm each batch before the next is made.
+///
+/// # Errors
+/// A destination did not confirm; some may have.
+pub(crate) async fn deliver<'i, E: Encode>(
+    lane: &Lane,
+    origins: &Arc<[Origin]>,
+    items: impl IntoIterator<Item = E::Item<'i>>,
+) -> Result<(), DeliveryError> {
+    let mut cutter = Cutter::<E>::new(Arc::clone(origins), Arc::clone(&lane.packing));
+    let mut items = items.into_iter();
+    loop {
+        let item = items.next();
+        let is_last = item.is_none();
+        let written = match item {
+            Some(item) => cutter.push(item),
+            None => cutter.finish(),
+        };
+        written.map_err(|error| not_encoded(lane, &error))?;
+        while let Some(batch) = cutter.complete() {
             let outlets = lane.outlets.iter();
             try_join_all(outlets.map(|outlet| outlet.destination.deliver(&batch))).await?;
         }
+        if is_last {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 fn not_encoded(lane: &Lane, error: &EncodingError) -> DeliveryError {
@@ -60,54 +81,4 @@ fn not_encoded(lane: &Lane, error: &EncodingError) -> DeliveryError {
         reason: error.to_string(),
         retries: 0,
     }
-}
-
-/// Changes as a packing has them.
-fn batches(
-    origins: &Arc<[Origin]>,
-    packing: &Packing,
-    changes: &[Change],
-) -> Result<Vec<Batch>, EncodingError> {
-    let mut batches = Vec::new();
-    let mut pending = changes.iter().peekable();
-    while pending.peek().is_some() {
-        let mut records = 0;
-        let is_room =
-            |bytes: usize, records: u64| bytes < packing.max_bytes && records < packing.max_records;
-        let bytes = match packing.encoding.format {
-            Format::Parquet => {
-                let mut encoder = ChangesEncoder::new()?;
-                while let Some(change) = pending.next_if(|_| is_room(encoder.len(), records)) {
-                    encoder.write(change);
-                    records += 1;
-                }
-                encoder.take(Vec::new())?
-            }
-            _ => {
-                let mut lines = Vec::new();
-                while let Some(change) = pending.next_if(|_| is_room(lines.len(), records)) {
-                    lines.extend_from_slice(change.to_json().to_string().as_bytes());
-                    lines.push(b'\n');
-                    records += 1;
-                }
-                match Compressor::new(packing.encoding.compression)? {
-                    None => lines,
-                    Some(mut compressor) => {
-                        compressor.write(&lines)?;
-                        compressor.finish()?
-                    }
-                }
-            }
-        };
-        batches.push(Batch {
-            origins: Arc::clone(origins),
-            partition: "".into(),
-            sequence: batches.len() as u32,
-            may_be_combined: false,
-            records,
-            encoding: packing.encoding,
-            bytes: Bytes::from(bytes),
-        });
-    }
-    Ok(batches)
 }

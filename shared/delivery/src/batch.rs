@@ -1,10 +1,9 @@
 //! Encoded records, gathered into batches with a stable identity.
 //!
 //! ```text
-//! record ─▶ Batcher ─▶ of its partition: encoder ─▶ compressor ─▶ Batch
+//! record ─▶ Batcher ─▶ Cutter ─▶ of its partition: encoder ─▶ compressor ─▶ Batch
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,10 +11,13 @@ use sha2::{Digest, Sha256};
 use telemetry::Record;
 use telemetry::enrichment::{Enrichment, FieldSet, Level};
 
-use crate::compression::Compressor;
 use crate::directory::relative_path;
-use crate::encoding::{Compression, Encoder, Encoding, EncodingError};
+use crate::encoding::{Encoder, Encoding, EncodingError};
 use crate::partition::Partitioning;
+
+mod cutter;
+
+pub use cutter::{Cutter, Encode};
 
 /// The object that records came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,77 +230,35 @@ pub const COMBINED: &str = "combined";
 /// their border.
 pub const MAX_OPEN: usize = 4;
 
-/// Encoded bytes that are compressed at once.
-const COMPRESSED_AT_ONCE: usize = 256 << 10;
-
 /// Encodes records and cuts them into batches.
 #[derive(Debug)]
 pub struct Batcher {
-    origins: Arc<[Origin]>,
-    may_be_combined: bool,
-    packing: Arc<Packing>,
-    max_bytes: usize,
-    max_records: u64,
-    /// The span of time of one partition.
-    seconds: Option<i64>,
-    /// The batches that are being filled, the one used last at the end.
-    open: Vec<Open>,
-    /// How many batches each partition has had.
-    sequences: BTreeMap<Option<i64>, u32>,
-    complete: VecDeque<Batch>,
-    spare: Vec<u8>,
-}
-
-/// A batch that is being filled.
-#[derive(Debug)]
-struct Open {
-    /// The span of time it is of.
-    span: Option<i64>,
-    encoder: Encoder,
-    /// What the encoder may hold before something has to be done.
-    room: usize,
-    compressor: Option<Compressor>,
-    records: u64,
+    cutter: Cutter<Encoder>,
 }
 
 impl Batcher {
     /// A batcher for the records of these objects. Those of several are never cut, whatever the packing says: the
     /// name of their batch tells all that was delivered of each.
     pub fn new(origins: Arc<[Origin]>, packing: Arc<Packing>) -> Batcher {
-        let (max_bytes, max_records) = match origins.len() {
-            0 | 1 => (packing.max_bytes, packing.max_records),
-            _ => (usize::MAX, u64::MAX),
-        };
         Batcher {
-            origins,
-            max_bytes,
-            max_records,
-            may_be_combined: false,
-            seconds: packing.partitioning.seconds(),
-            packing,
-            open: Vec::new(),
-            sequences: BTreeMap::new(),
-            complete: VecDeque::new(),
-            spare: Vec::new(),
+            cutter: Cutter::new(origins, packing),
         }
     }
 
     /// Says whether an attempt before may have delivered the records within batches of several objects.
     #[must_use]
     pub fn after_a_failure(mut self, may_be_combined: bool) -> Batcher {
-        self.may_be_combined = may_be_combined;
+        self.cutter.may_be_combined = may_be_combined;
         self
     }
 
     /// Says that the next records are of another object. What came before must be finished.
     pub fn turn_to_object(&mut self, origin: Origin) {
-        let spare = std::mem::take(&mut self.spare);
-        *self = Batcher {
-            spare,
-            complete: std::mem::take(&mut self.complete),
-            ..Batcher::new(Arc::new([origin]), Arc::clone(&self.packing))
-        }
-        .after_a_failure(self.may_be_combined);
+        let packing = Arc::clone(&self.cutter.packing);
+        let before = std::mem::replace(&mut self.cutter, Cutter::new(Arc::new([origin]), packing));
+        self.cutter.spare = before.spare;
+        self.cutter.complete = before.complete;
+        self.cutter.may_be_combined = before.may_be_combined;
     }
 
     /// Adds a record, with what enrichment adds to it. It may complete batches: see [`Batcher::complete`].
@@ -311,123 +271,13 @@ impl Batcher {
         record: &Record<'_>,
         enrichment: Option<&Enrichment<'_>>,
     ) -> Result<(), EncodingError> {
-        let span = match self.seconds {
-            Some(seconds) => record.time().map(|time| time.div_euclid(seconds)),
-            None => None,
-        };
-        let is_last = |open: &Open| open.span == span && open.encoder.accepts(record);
-        if !self.open.last().is_some_and(is_last) {
-            self.turn_to(span, record)?;
-        }
-        let Some(open) = self.open.last_mut() else {
-            return Ok(());
-        };
-        open.encoder.write(record, enrichment);
-        open.records += 1;
-        if open.encoder.len() >= open.room || open.records >= self.max_records {
-            self.filled()?;
-        }
-        Ok(())
-    }
-
-    /// Makes the batch of a span of time the last one.
-    #[cold]
-    fn turn_to(&mut self, span: Option<i64>, record: &Record<'_>) -> Result<(), EncodingError> {
-        if let Some(at) = self.open.iter().position(|open| open.span == span) {
-            let open = self.open.remove(at);
-            match open.encoder.accepts(record) {
-                true => {
-                    self.open.push(open);
-                    return Ok(());
-                }
-                false => self.close(open)?,
-            }
-        }
-        if self.open.len() >= MAX_OPEN {
-            let oldest = self.open.remove(0);
-            self.close(oldest)?;
-        }
-        let encoding = self.packing.encoding;
-        let compressor = Compressor::new(encoding.compression)?;
-        let room = match &compressor {
-            Some(_) => COMPRESSED_AT_ONCE,
-            None => self.max_bytes,
-        };
-        let mut encoder = Encoder::new(encoding.format, &self.packing.fields, room)?;
-        // Objects that share batches are of one account and region.
-        if let Some(log) = self.origins.first() {
-            encoder.set_log(log);
-        }
-        self.open.push(Open {
-            span,
-            encoder,
-            room,
-            compressor,
-            records: 0,
-        });
-        Ok(())
-    }
-
-    /// Compresses what the last batch holds, and completes it when it is full.
-    #[cold]
-    fn filled(&mut self) -> Result<(), EncodingError> {
-        let Some(mut open) = self.open.pop() else {
-            return Ok(());
-        };
-        let held = match &mut open.compressor {
-            Some(compressor) => {
-                let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
-                compressor.write(&bytes)?;
-                self.spare = bytes;
-                compressor.written()
-            }
-            None => open.encoder.len(),
-        };
-        if held >= self.max_bytes || open.records >= self.max_records {
-            return self.close(open);
-        }
-        self.open.push(open);
-        Ok(())
-    }
-
-    fn close(&mut self, mut open: Open) -> Result<(), EncodingError> {
-        let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
-        let bytes = match open.compressor {
-            Some(mut compressor) => {
-                compressor.write(&bytes)?;
-                self.spare = bytes;
-                compressor.finish()?
-            }
-            None => bytes,
-        };
-        let sequence = self.sequences.entry(open.span).or_default();
-        let partition = match (&*self.origins, self.packing.partitioning.is_none()) {
-            ([log, ..], false) => {
-                let time = open
-                    .span
-                    .zip(self.seconds)
-                    .map(|(span, length)| span * length);
-                self.packing.partitioning.path(log, time)
-            }
-            _ => String::new(),
-        };
-        self.complete.push_back(Batch {
-            origins: Arc::clone(&self.origins),
-            partition: partition.into(),
-            sequence: *sequence,
-            may_be_combined: self.may_be_combined && self.packing.combines,
-            records: open.records,
-            encoding: self.packing.encoding,
-            bytes: Bytes::from(bytes),
-        });
-        *sequence += 1;
-        Ok(())
+        self.cutter.push((record, enrichment))
     }
 
     /// Takes the next batch that is complete.
     #[inline]
     pub fn complete(&mut self) -> Option<Batch> {
-        self.complete.pop_front()
+        self.cutter.complete()
     }
 
     /// Completes the batches of the records that are left, if there are any.
@@ -435,27 +285,78 @@ impl Batcher {
     /// # Errors
     /// The format's own; see [`EncodingError`].
     pub fn finish(&mut self) -> Result<(), EncodingError> {
-        let open = std::mem::take(&mut self.open);
-        open.into_iter().try_for_each(|open| self.close(open))
+        self.cutter.finish()
     }
 
-    /// Gives a delivered batch's memory back. Without it every batch takes fresh memory, and
-    /// touching that costs more than encoding into it.
+    /// Gives a delivered batch's memory back: see [`Cutter::recycle`].
     pub fn recycle(&mut self, batch: Batch) {
-        if self.packing.encoding.compression != Compression::None {
-            return;
-        }
-        if let Ok(bytes) = batch.bytes.try_into_mut() {
-            self.spare = bytes.into();
-            let capacity = self.spare.capacity();
-            self.spare.resize(capacity, 0);
-        }
+        self.cutter.recycle(batch);
     }
+}
+
+impl Encode for Encoder {
+    type Item<'i> = (&'i Record<'i>, Option<&'i Enrichment<'i>>);
+
+    /// The span of time, of the length that the partitioning has.
+    type Section = Option<i64>;
+
+    const MAX_OPEN: usize = MAX_OPEN;
+
+    fn open(packing: &Packing, origins: &[Origin], room: usize) -> Result<Encoder, EncodingError> {
+        let mut encoder = Encoder::new(packing.encoding.format, &packing.fields, room)?;
+        // Objects that share batches are of one account and region.
+        if let Some(log) = origins.first() {
+            encoder.set_log(log);
+        }
+        Ok(encoder)
+    }
+
+    fn section((record, _): Self::Item<'_>, partitioning: &Partitioning) -> Option<i64> {
+        span(record, partitioning.seconds())
+    }
+
+    #[inline]
+    fn is_of((record, _): Self::Item<'_>, section: &Option<i64>, seconds: Option<i64>) -> bool {
+        *section == span(record, seconds)
+    }
+
+    fn path(section: &Option<i64>, partitioning: &Partitioning, origins: &[Origin]) -> String {
+        let time = section.zip(partitioning.seconds());
+        let time = time.map(|(span, seconds)| span * seconds);
+        let log = origins.first();
+        log.map_or(String::new(), |log| partitioning.path(log, time))
+    }
+
+    #[inline]
+    fn accepts(&self, (record, _): Self::Item<'_>) -> bool {
+        Encoder::accepts(self, record)
+    }
+
+    #[inline]
+    fn write(&mut self, (record, enrichment): Self::Item<'_>) {
+        Encoder::write(self, record, enrichment);
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        self.len()
+    }
+
+    fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
+        Encoder::take(self, spare)
+    }
+}
+
+#[inline]
+fn span(record: &Record<'_>, seconds: Option<i64>) -> Option<i64> {
+    let seconds = seconds?;
+    record.time().map(|time| time.div_euclid(seconds))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::encoding::Compression;
     use std::io::Read;
     use telemetry::{LogReader, ReadOptions, Row};
 

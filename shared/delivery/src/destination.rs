@@ -16,7 +16,7 @@ use telemetry::FailureClass;
 use crate::batch::{Batch, Packing};
 use crate::credential::{Credential, CredentialError, CredentialTextError};
 use crate::directory::DirectoryDestination;
-use crate::encoding::{Compression, Encoding, Format};
+use crate::encoding::{Compression, Content, Encoding, Format};
 use crate::firehose::{FirehoseDestination, is_stream_name};
 use crate::http::{
     HttpClients, HttpDestination, HttpKind, HttpOptions, HttpOptionsError, HttpUrlError,
@@ -103,9 +103,9 @@ impl Place {
             Place::Stdout => "stdout:",
             Place::Directory(_) => "file://",
             Place::S3 { .. } => "s3://",
-            Place::Http { options, .. } => match options.url.kind() {
-                HttpKind::Ndjson => "https://",
-                HttpKind::OtlpLogs | HttpKind::OtlpMetrics => "otlp+https://",
+            Place::Http { options, .. } => match options.url.kind().is_otlp() {
+                false => "https://",
+                true => "otlp+https://",
             },
             Place::Firehose { .. } => "firehose://",
         }
@@ -120,11 +120,9 @@ impl Place {
     fn formats(&self) -> &'static [Format] {
         match self {
             Place::Directory(_) | Place::S3 { .. } => &Format::ALL,
-            Place::Http { options, .. } if options.url.kind() != HttpKind::Ndjson => {
-                &[Format::Otlp]
-            }
+            Place::Http { options, .. } if options.url.kind().is_otlp() => &[Format::Otlp],
             Place::Stdout | Place::Http { .. } | Place::Firehose { .. } => {
-                &[Format::Ndjson, Format::Ocsf]
+                &[Format::Ndjson, Format::Ocsf, Format::Influx]
             }
         }
     }
@@ -133,7 +131,7 @@ impl Place {
     /// what a request has.
     fn limits(&self, batch_bytes: usize) -> (usize, u64) {
         match self {
-            Place::Http { options, .. } if options.url.kind() != HttpKind::Ndjson => {
+            Place::Http { options, .. } if options.url.kind().is_otlp() => {
                 (batch_bytes.min(REQUEST_BYTES), OTLP_RECORDS)
             }
             Place::Http { .. } => (batch_bytes.min(REQUEST_BYTES), u64::MAX),
@@ -219,7 +217,7 @@ impl FromStr for DestinationUrl {
     type Err = DestinationUrlError;
 
     fn from_str(url: &str) -> Result<DestinationUrl, DestinationUrlError> {
-        DestinationUrl::read(url, BATCH_BYTES)
+        DestinationUrl::read(url, BATCH_BYTES, Content::Records)
     }
 }
 
@@ -277,7 +275,7 @@ fn place(url: &str) -> Result<Place, String> {
 }
 
 impl DestinationUrl {
-    fn parse(url: &str, batch_bytes: usize) -> Result<DestinationUrl, String> {
+    fn parse(url: &str, batch_bytes: usize, content: Content) -> Result<DestinationUrl, String> {
         // The query of a receiver's URL is the receiver's.
         let is_receiver = ["http", "otlp+http"]
             .iter()
@@ -293,6 +291,9 @@ impl DestinationUrl {
             .unwrap_or(Format::Ndjson);
         if !formats.contains(&format) {
             return Err(format!("{} takes no {}", place.scheme(), format.label()));
+        }
+        if !content.formats().contains(&format) {
+            return Err(content.refusal(format));
         }
         let (batch_bytes, batch_records) = place.limits(batch_bytes);
         let batch_bytes = options
@@ -345,6 +346,8 @@ impl DestinationUrl {
                 options: reached,
                 headers,
             } => {
+                let kind = HttpKind::of(format, content);
+                reached.url = reached.url.clone().with_kind(kind);
                 for name in ["compression", "timeout_s", "ca_bundle"] {
                     options.read(name, |value| reached.set(name, value))?;
                 }
@@ -376,21 +379,26 @@ impl DestinationUrl {
     }
 
     /// Reads URLs that are separated by spaces or line ends; none is a list too. A batch has `batch_bytes` unless its
-    /// URL says otherwise.
+    /// URL says otherwise. `content` is what goes there.
     ///
     /// # Errors
-    /// The first text that is no destination.
+    /// The first text that is no destination, or none for such content.
     pub fn list(
         urls: &str,
         batch_bytes: usize,
+        content: Content,
     ) -> Result<Vec<DestinationUrl>, DestinationUrlError> {
         let urls = urls.split_whitespace();
-        urls.map(|url| DestinationUrl::read(url, batch_bytes))
+        urls.map(|url| DestinationUrl::read(url, batch_bytes, content))
             .collect()
     }
 
-    fn read(url: &str, batch_bytes: usize) -> Result<DestinationUrl, DestinationUrlError> {
-        DestinationUrl::parse(url, batch_bytes).map_err(|reason| DestinationUrlError {
+    fn read(
+        url: &str,
+        batch_bytes: usize,
+        content: Content,
+    ) -> Result<DestinationUrl, DestinationUrlError> {
+        DestinationUrl::parse(url, batch_bytes, content).map_err(|reason| DestinationUrlError {
             url: shown(url).to_owned(),
             reason,
         })
@@ -594,12 +602,56 @@ mod tests {
 
     #[test]
     fn lists_are_separated_by_spaces() {
-        let list = DestinationUrl::list(" stdout:\n file://out?batch_bytes=65536 ", 1000).unwrap();
-        assert_eq!(list.len(), 2);
-        assert_eq!(list[0].packing, Packing::ndjson(1000));
-        assert_eq!(list[1].packing, Packing::ndjson(65_536));
-        assert_eq!(DestinationUrl::list("", 1000), Ok(vec![]));
-        assert!(DestinationUrl::list("stdout: records", 1000).is_err());
+        let list = |urls| DestinationUrl::list(urls, 1000, Content::Records);
+        let two = list(" stdout:\n file://out?batch_bytes=65536 ").unwrap();
+        assert_eq!(two.len(), 2);
+        assert_eq!(two[0].packing, Packing::ndjson(1000));
+        assert_eq!(two[1].packing, Packing::ndjson(65_536));
+        assert_eq!(list(""), Ok(vec![]));
+        assert!(list("stdout: records").is_err());
+    }
+
+    #[test]
+    fn content_decides_the_formats_and_what_receivers_speak() {
+        let to = |url: &str, content| DestinationUrl::list(url, BATCH_BYTES, content);
+        let every = [Content::Records, Content::Changes, Content::Datapoints];
+        for (format, contents) in [
+            ("ndjson", &every[..]),
+            ("parquet", &every),
+            ("ocsf", &every[..1]),
+            ("ocsf-parquet", &every[..1]),
+            ("otlp", &[Content::Records, Content::Datapoints]),
+            ("influx", &every[2..]),
+        ] {
+            for content in every {
+                let url = to(&format!("s3://lake-use1/x?format={format}"), content);
+                assert_eq!(url.is_ok(), contents.contains(&content), "{format} {url:?}");
+            }
+        }
+        let refused = |url: &str, content| to(url, content).unwrap_err().to_string();
+        let error = refused("s3://lake-use1?format=influx", Content::Records);
+        let advice = "records are not written as influx; choose from ndjson, parquet, ocsf, ocsf-parquet, otlp";
+        assert!(error.contains(advice), "{error}");
+        let error = refused("otlp+https://host", Content::Changes);
+        let advice = "changes are not written as otlp; choose from ndjson, parquet";
+        assert!(error.contains(advice), "{error}");
+        let kind = |url: &str, content| match &to(url, content).unwrap()[0].place {
+            Place::Http { options, .. } => options.url.kind(),
+            other => panic!("{other} is no receiver"),
+        };
+        let influx = "https://host/api/v2/write?org=o&bucket=b#format=influx";
+        for (url, content, expected) in [
+            ("https://host/in", Content::Datapoints, HttpKind::Ndjson),
+            (influx, Content::Datapoints, HttpKind::Influx),
+            ("otlp+https://host", Content::Records, HttpKind::OtlpLogs),
+            (
+                "otlp+https://host",
+                Content::Datapoints,
+                HttpKind::OtlpMetrics,
+            ),
+        ] {
+            assert_eq!(kind(url, content), expected, "{url}");
+        }
     }
 
     #[test]

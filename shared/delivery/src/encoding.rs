@@ -23,18 +23,21 @@ pub enum Format {
     Ocsf,
     /// OCSF Network Activity as Parquet, as a custom source of Security Lake writes it.
     OcsfParquet,
-    /// OTLP: log records as protobuf.
+    /// OTLP: log records or metrics as protobuf.
     Otlp,
+    /// InfluxDB's line protocol.
+    Influx,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 5] = [
+    pub const ALL: [Format; 6] = [
         Format::Ndjson,
         Format::Parquet,
         Format::Ocsf,
         Format::OcsfParquet,
         Format::Otlp,
+        Format::Influx,
     ];
 
     /// As a destination's URL spells it.
@@ -45,6 +48,7 @@ impl Format {
             Format::Ocsf => "ocsf",
             Format::OcsfParquet => "ocsf-parquet",
             Format::Otlp => "otlp",
+            Format::Influx => "influx",
         }
     }
 }
@@ -60,7 +64,66 @@ impl Format {
         match self {
             Format::Parquet => parquet::GROUP_BYTES,
             Format::OcsfParquet => ocsf::parquet::GROUP_BYTES,
-            Format::Ndjson | Format::Ocsf | Format::Otlp => 0,
+            Format::Ndjson | Format::Ocsf | Format::Otlp | Format::Influx => 0,
+        }
+    }
+}
+
+/// What is delivered. It decides the formats, and where a receiver of OTLP takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// Records of logs.
+    Records,
+    /// Changes of resources.
+    Changes,
+    /// Datapoints of metrics.
+    Datapoints,
+}
+
+impl Content {
+    /// As messages call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Content::Records => "records",
+            Content::Changes => "changes",
+            Content::Datapoints => "datapoints",
+        }
+    }
+
+    /// The formats it has.
+    pub const fn formats(self) -> &'static [Format] {
+        match self {
+            Content::Records => &[
+                Format::Ndjson,
+                Format::Parquet,
+                Format::Ocsf,
+                Format::OcsfParquet,
+                Format::Otlp,
+            ],
+            Content::Changes => &[Format::Ndjson, Format::Parquet],
+            Content::Datapoints => &[
+                Format::Ndjson,
+                Format::Parquet,
+                Format::Otlp,
+                Format::Influx,
+            ],
+        }
+    }
+
+    /// What to say of a format that is not among its own.
+    pub fn refusal(self, format: Format) -> String {
+        let known: Vec<&str> = self.formats().iter().map(|one| one.label()).collect();
+        let (content, known) = (self.label(), known.join(", "));
+        format!(
+            "{content} are not written as {}; choose from {known}",
+            format.label()
+        )
+    }
+
+    pub(crate) fn refuses(self, format: Format) -> EncodingError {
+        EncodingError {
+            format: format.label(),
+            reason: self.refusal(format),
         }
     }
 }
@@ -124,6 +187,7 @@ impl Encoding {
             Format::Ndjson | Format::Ocsf => "application/x-ndjson",
             Format::Parquet | Format::OcsfParquet => "application/vnd.apache.parquet",
             Format::Otlp => "application/x-protobuf",
+            Format::Influx => "text/plain; charset=utf-8",
         }
     }
 
@@ -137,6 +201,9 @@ impl Encoding {
             (Format::Otlp, Compression::None) => "binpb",
             (Format::Otlp, Compression::Gzip) => "binpb.gz",
             (Format::Otlp, Compression::Zstd) => "binpb.zst",
+            (Format::Influx, Compression::None) => "lp",
+            (Format::Influx, Compression::Gzip) => "lp.gz",
+            (Format::Influx, Compression::Zstd) => "lp.zst",
         }
     }
 }
@@ -213,7 +280,7 @@ impl Encoder {
     /// bytes.
     ///
     /// # Errors
-    /// There is no memory for it.
+    /// Records are not written in this format, or there is no memory for it.
     pub fn new(format: Format, fields: &FieldSet, bytes: usize) -> Result<Encoder, EncodingError> {
         Ok(match format {
             Format::Ndjson => Encoder::Ndjson(Box::new(NdjsonEncoder::new(bytes))),
@@ -221,6 +288,7 @@ impl Encoder {
             Format::Ocsf => Encoder::Ocsf(Box::new(OcsfEncoder::new(bytes))),
             Format::OcsfParquet => Encoder::OcsfParquet(Box::new(OcsfParquetEncoder::new()?)),
             Format::Otlp => Encoder::Otlp(Box::default()),
+            Format::Influx => return Err(Content::Records.refuses(format)),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Where records go.
 //!
 //! ```text
-//! Record ─▶ encoding ─▶ compression ─▶ batch ─▶ destination: stdout | directory | s3 | http
+//! Record, Change, Datapoint ─▶ encoding ─▶ compression ─▶ batch ─▶ destination: stdout | directory | s3 | http
 //! ```
 //!
 //! What is delivered (the encoding) and where to (the destination) are separate. A [`Batch`] has an
@@ -9,6 +9,7 @@
 //! the earlier attempt wherever the destination can.
 
 pub mod batch;
+pub mod changes;
 pub mod compression;
 pub mod credential;
 pub mod destination;
@@ -30,6 +31,7 @@ mod stdout;
 pub mod store;
 
 pub use batch::{Batch, Batcher, Origin, Packing};
+pub use changes::ChangeBatcher;
 pub use destination::{AnyDestination, Confirmation, DeliveryError, Destination, DestinationUrl};
 pub use lane::{Lane, Outlet, OutletCounts, Refusals};
 pub use store::{Store, StoreUrl, StoreUrlError};

@@ -35,13 +35,15 @@ mod delta;
 mod file;
 mod firewall;
 mod rle;
+mod rows;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod texts;
 
-pub use changes::ChangesEncoder;
+pub use changes::CHANGES;
 pub use file::{FileWriter, field};
+pub use rows::{RowKind, RowsEncoder};
 
 use columns::{Column, ColumnType, ColumnValue, NONE, Source, Table, Values};
 use shared::Shared;

@@ -83,10 +83,31 @@ impl Partitioning {
         spans.min()
     }
 
+    /// Whether each account has partitions of its own.
+    pub fn has_account(&self) -> bool {
+        self.0.iter().any(|(_, value)| *value == Value::Account)
+    }
+
+    /// Whether each region has partitions of its own.
+    pub fn has_region(&self) -> bool {
+        self.0.iter().any(|(_, value)| *value == Value::Region)
+    }
+
     /// The partition's path, without a slash at either end: account and region are those of the log, `time` is
     /// that of the records, in Unix seconds.
     pub fn path(&self, log: &Origin, time: Option<i64>) -> String {
         let key = ObjectKey::parse(&log.key);
+        let key = key.as_ref();
+        self.path_of(key.map(|key| key.account), key.map(|key| key.region), time)
+    }
+
+    /// The path of the partition of an account, a region and a time in Unix seconds, as far as they are known.
+    pub fn path_of(
+        &self,
+        account: Option<&str>,
+        region: Option<&str>,
+        time: Option<i64>,
+    ) -> String {
         let time = time
             .and_then(|seconds| Timestamp::from_second(seconds).ok())
             .map(|time| time.to_zoned(TimeZone::UTC));
@@ -97,8 +118,8 @@ impl Partitioning {
         let mut path = String::new();
         for (name, value) in &self.0 {
             let value = match value {
-                Value::Account => key.as_ref().map(|key| key.account.to_owned()),
-                Value::Region => key.as_ref().map(|key| key.region.to_owned()),
+                Value::Account => account.map(str::to_owned),
+                Value::Region => region.map(str::to_owned),
                 Value::Day => date("%Y-%m-%d"),
                 Value::CompactDay => date("%Y%m%d"),
                 Value::Hour => date("%H"),

@@ -2,14 +2,16 @@
 
 use std::ops::RangeInclusive;
 
-use super::split::{Framing, OTLP};
-use crate::encoding::{Compression, Encoding};
+use super::split::{Framing, OTLP_LOGS as OTLP_LOGS_FRAMING, OTLP_METRICS as OTLP_METRICS_FRAMING};
+use crate::encoding::{Compression, Content, Encoding, Format};
 
 /// What a receiver speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HttpKind {
     /// Newline-delimited JSON; any 2xx confirms.
     Ndjson,
+    /// InfluxDB's line protocol, as `/api/v2/write` takes it; any 2xx confirms.
+    Influx,
     /// OTLP/HTTP with protobuf: log records.
     OtlpLogs,
     /// OTLP/HTTP with protobuf: metrics.
@@ -131,8 +133,16 @@ const OTLP_STATUSES: &[(RangeInclusive<u16>, Meaning)] = with_common![
 /// Statuses that no protocol has.
 const UNKNOWN: Meaning = Meaning::Retry;
 
+const fn content_type(format: Format) -> &'static str {
+    let encoding = Encoding {
+        format,
+        compression: Compression::None,
+    };
+    encoding.content_type()
+}
+
 const NDJSON: Protocol = Protocol {
-    content_type: Encoding::NDJSON.content_type(),
+    content_type: content_type(Format::Ndjson),
     path: "",
     compression: Compression::Gzip,
     statuses: STATUSES,
@@ -141,12 +151,19 @@ const NDJSON: Protocol = Protocol {
     answer: AnswerForm::Free,
 };
 
+/// InfluxDB's answers mean what those of others do: 400 are points that it finds wrong, 404 a bucket that is not there,
+/// 413 too much at once, 429 and 503 come with `Retry-After` ("Write data", *InfluxDB v2 API*).
+const INFLUX: Protocol = Protocol {
+    content_type: content_type(Format::Influx),
+    ..NDJSON
+};
+
 const OTLP_LOGS: Protocol = Protocol {
-    content_type: "application/x-protobuf",
+    content_type: content_type(Format::Otlp),
     path: "/v1/logs",
     compression: Compression::Gzip,
     statuses: OTLP_STATUSES,
-    framing: OTLP,
+    framing: OTLP_LOGS_FRAMING,
     // "OTLP/HTTP Response": what a client reads at most.
     answer_limit: 4 * 1024 * 1024,
     answer: AnswerForm::Otlp,
@@ -154,6 +171,7 @@ const OTLP_LOGS: Protocol = Protocol {
 
 const OTLP_METRICS: Protocol = Protocol {
     path: "/v1/metrics",
+    framing: OTLP_METRICS_FRAMING,
     ..OTLP_LOGS
 };
 
@@ -161,12 +179,24 @@ impl HttpKind {
     pub(super) fn protocol(self) -> &'static Protocol {
         match self {
             HttpKind::Ndjson => &NDJSON,
+            HttpKind::Influx => &INFLUX,
             HttpKind::OtlpLogs => &OTLP_LOGS,
             HttpKind::OtlpMetrics => &OTLP_METRICS,
         }
     }
 
-    pub(super) fn is_otlp(self) -> bool {
+    /// What a receiver speaks that is sent this content in this format.
+    pub fn of(format: Format, content: Content) -> HttpKind {
+        match (format, content) {
+            (Format::Otlp, Content::Datapoints) => HttpKind::OtlpMetrics,
+            (Format::Otlp, _) => HttpKind::OtlpLogs,
+            (Format::Influx, _) => HttpKind::Influx,
+            _ => HttpKind::Ndjson,
+        }
+    }
+
+    /// Whether it is OTLP.
+    pub fn is_otlp(self) -> bool {
         self.protocol().answer == AnswerForm::Otlp
     }
 }
@@ -193,7 +223,12 @@ mod tests {
             .collect()
     }
 
-    const KINDS: [HttpKind; 3] = [HttpKind::Ndjson, HttpKind::OtlpLogs, HttpKind::OtlpMetrics];
+    const KINDS: [HttpKind; 4] = [
+        HttpKind::Ndjson,
+        HttpKind::Influx,
+        HttpKind::OtlpLogs,
+        HttpKind::OtlpMetrics,
+    ];
 
     #[test]
     fn each_kind_retries_what_its_specification_says() {

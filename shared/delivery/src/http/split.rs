@@ -9,15 +9,19 @@ use super::protobuf::{Field, Fields, Malformed, Value, write_length};
 pub(super) enum Framing {
     /// A line each.
     Lines,
-    /// Messages at the end of a path of repeated fields. The rest of the messages on the path is what
-    /// the records below have in common, and stays with each part.
-    Nested(&'static [u64]),
+    /// Messages at the end of a path of fields, each by its number or several of which a message has
+    /// one. The rest of the messages on the path is what the records below have in common, and stays
+    /// with each part.
+    Nested(&'static [&'static [u64]]),
 }
 
-/// Where the records of OTLP's `ExportLogsServiceRequest` are (`resource_logs`, `scope_logs`,
-/// `log_records`), and those of `ExportMetricsServiceRequest` (`resource_metrics`, `scope_metrics`,
-/// `metrics`): the same field numbers.
-pub(super) const OTLP: Framing = Framing::Nested(&[1, 2, 2]);
+/// Where the records of OTLP's `ExportLogsServiceRequest` are: `resource_logs`, `scope_logs`,
+/// `log_records`.
+pub(super) const OTLP_LOGS: Framing = Framing::Nested(&[&[1], &[2], &[2]]);
+
+/// Where the datapoints of `ExportMetricsServiceRequest` are: `resource_metrics`, `scope_metrics`,
+/// `metrics`, their `gauge` or `sum`, `data_points`.
+pub(super) const OTLP_METRICS: Framing = Framing::Nested(&[&[1], &[2], &[2], &[5, 7], &[1]]);
 
 impl Framing {
     /// Two bodies that hold the records of one, in their order. `None` when it holds one record, or
@@ -69,12 +73,13 @@ fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
 }
 
 /// Divides the entries of the path's first field, or the one entry that there is.
-fn halve(message: &[u8], path: &[u64]) -> Result<Option<[Vec<u8>; 2]>, Malformed> {
-    let Some((&number, below)) = path.split_first() else {
+fn halve(message: &[u8], path: &[&[u64]]) -> Result<Option<[Vec<u8>; 2]>, Malformed> {
+    let Some((numbers, below)) = path.split_first() else {
         return Ok(None);
     };
     let fields = fields(message)?;
-    let entries = || fields.iter().filter(|field| field.number == number);
+    let is_entry = |field: &Field<'_>| numbers.contains(&field.number);
+    let entries = || fields.iter().filter(|field| is_entry(field));
     let mut halves = [Vec::new(), Vec::new()];
     match entries().count() {
         0 => return Ok(None),
@@ -87,8 +92,8 @@ fn halve(message: &[u8], path: &[u64]) -> Result<Option<[Vec<u8>; 2]>, Malformed
             };
             for (half, part) in halves.iter_mut().zip(parts) {
                 for field in &fields {
-                    if field.number == number {
-                        write_length(half, number, part.len());
+                    if is_entry(field) {
+                        write_length(half, field.number, part.len());
                         half.extend_from_slice(&part);
                     } else {
                         half.extend_from_slice(field.whole);
@@ -101,7 +106,7 @@ fn halve(message: &[u8], path: &[u64]) -> Result<Option<[Vec<u8>; 2]>, Malformed
             let (mut seen, mut bytes) = (0, 0);
             for field in &fields {
                 let [first, second] = &mut halves;
-                if field.number != number {
+                if !is_entry(field) {
                     first.extend_from_slice(field.whole);
                     second.extend_from_slice(field.whole);
                     continue;
@@ -119,13 +124,13 @@ fn halve(message: &[u8], path: &[u64]) -> Result<Option<[Vec<u8>; 2]>, Malformed
     Ok(Some(halves))
 }
 
-fn count(message: &[u8], path: &[u64]) -> u64 {
-    let Some((&number, below)) = path.split_first() else {
+fn count(message: &[u8], path: &[&[u64]]) -> u64 {
+    let Some((numbers, below)) = path.split_first() else {
         return 1;
     };
     Fields::of(message)
         .map_while(Result::ok)
-        .filter(|field| field.number == number)
+        .filter(|field| numbers.contains(&field.number))
         .map(|field| match field.value {
             Value::Bytes(entry) => count(entry, below),
             _ => 0,
@@ -227,7 +232,31 @@ mod tests {
             b"\x08\x01",
             b"\x0a\x02\x08\x01",
         ] {
-            assert_eq!(OTLP.halves(&Bytes::from_static(body)), None, "{body:?}");
+            assert_eq!(
+                OTLP_LOGS.halves(&Bytes::from_static(body)),
+                None,
+                "{body:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn datapoints_of_one_metric_are_cut_apart_and_keep_their_metric() {
+        for kind in [5, 7] {
+            let points: [&[u8]; 3] = [b"first point", b"second point", b"third point"];
+            let data = points.map(|point| (1, point));
+            let data = [message(&data), b"\x10\x01".to_vec()].concat();
+            let metric = message(&[(1, b"name"), (kind, &data)]);
+            let body = Bytes::from(message(&[(1, &message(&[(2, &message(&[(2, &metric)]))]))]));
+            assert_eq!(OTLP_METRICS.count(&body), 3);
+            let parts = parts(OTLP_METRICS, &body);
+            assert_eq!(parts.len(), 3);
+            for (part, point) in parts.iter().zip(points) {
+                let data = [message(&[(1, point)]), b"\x10\x01".to_vec()].concat();
+                let metric = message(&[(1, b"name"), (kind, &data)]);
+                let whole = message(&[(1, &message(&[(2, &message(&[(2, &metric)]))]))]);
+                assert_eq!(part, &whole);
+            }
         }
     }
 
@@ -252,25 +281,25 @@ mod tests {
         ) {
             let body = encoded(&model);
             let whole = records(&body, PATH, &[]);
-            prop_assert_eq!(OTLP.count(&body), whole.len() as u64);
-            let parts = parts(OTLP, &body);
+            prop_assert_eq!(OTLP_LOGS.count(&body), whole.len() as u64);
+            let parts = parts(OTLP_LOGS, &body);
             let parted: Vec<_> = parts.iter().flat_map(|part| records(part, PATH, &[])).collect();
             prop_assert_eq!(parted, whole);
-            prop_assert!(parts.iter().all(|part| OTLP.count(part) <= 1));
+            prop_assert!(parts.iter().all(|part| OTLP_LOGS.count(part) <= 1));
         }
 
         #[test]
         fn halves_of_many_records_are_of_a_size(count in 2_usize..200, size in 0_usize..50) {
             let body = encoded(&vec![vec![vec![vec![7; size]; count]]]);
-            let [first, second] = OTLP.halves(&body).unwrap();
-            let counts = [OTLP.count(&first), OTLP.count(&second)];
+            let [first, second] = OTLP_LOGS.halves(&body).unwrap();
+            let counts = [OTLP_LOGS.count(&first), OTLP_LOGS.count(&second)];
             prop_assert!(counts[0].abs_diff(counts[1]) <= 1, "{counts:?}");
         }
 
         #[test]
         fn any_bytes_can_be_halved_and_counted(bytes in vec(any::<u8>(), 0..200)) {
             let body = Bytes::from(bytes);
-            for framing in [Framing::Lines, OTLP] {
+            for framing in [Framing::Lines, OTLP_LOGS, OTLP_METRICS] {
                 framing.count(&body);
                 for part in parts(framing, &body) {
                     prop_assert!(part.len() <= body.len());

@@ -581,13 +581,15 @@ fn changes_are_rows() {
         }],
         row,
     };
-    let mut encoder = ChangesEncoder::new().unwrap();
+    let mut encoder = RowsEncoder::new(&CHANGES).unwrap();
     assert_eq!(encoder.take(Vec::new()), Ok(Vec::new()));
     let changes = [
         change(ChangeKind::Created, Some(json!({"VpcId": "vpc-1"}))),
         change(ChangeKind::Changed, None),
     ];
-    changes.iter().for_each(|change| encoder.write(change));
+    changes
+        .iter()
+        .for_each(|change| encoder.write_change(change));
     assert_ne!((encoder.is_empty(), encoder.len()), (false, 0));
     let rows = read(&encoder.take(Vec::new()).unwrap());
     assert!(encoder.is_empty());

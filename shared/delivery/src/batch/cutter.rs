@@ -1,0 +1,261 @@
+//! Cutting: what is written one after the other becomes batches, each complete as soon as it is full.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Batch, Origin, Packing};
+use crate::compression::Compressor;
+use crate::encoding::{Compression, EncodingError};
+use crate::partition::Partitioning;
+
+/// Encoded bytes that are compressed at once.
+const COMPRESSED_AT_ONCE: usize = 256 << 10;
+
+/// Writes one kind of content in any of its formats.
+///
+/// The same items give the same bytes: destinations that replace rely on it.
+pub trait Encode: Sized {
+    /// What is written: a record with what is added to it, a change, a datapoint.
+    type Item<'i>: Copy;
+
+    /// What tells the partition of an item from others.
+    type Section: Ord + Debug;
+
+    /// Sections that are open at once.
+    const MAX_OPEN: usize;
+
+    /// An encoder for a packing, which is expected to be taken when it holds about `room` bytes.
+    ///
+    /// # Errors
+    /// The content is not written in this format, or there is no memory for it.
+    fn open(packing: &Packing, origins: &[Origin], room: usize) -> Result<Self, EncodingError>;
+
+    /// The section of an item.
+    fn section(item: Self::Item<'_>, partitioning: &Partitioning) -> Self::Section;
+
+    /// Whether an item is of a section, whose span of time has so many seconds. It is asked for each item.
+    fn is_of(item: Self::Item<'_>, section: &Self::Section, seconds: Option<i64>) -> bool;
+
+    /// The path of a section's partition, without a slash at either end.
+    fn path(section: &Self::Section, partitioning: &Partitioning, origins: &[Origin]) -> String;
+
+    /// Whether what an item says can be written at all; it is left out otherwise.
+    #[inline]
+    fn is_writable(_: Self::Item<'_>) -> bool {
+        true
+    }
+
+    /// Whether what is written so far and the item can be one output.
+    #[inline]
+    fn accepts(&self, _: Self::Item<'_>) -> bool {
+        true
+    }
+
+    /// Appends an item.
+    fn write(&mut self, item: Self::Item<'_>);
+
+    /// About how many bytes would be taken now.
+    fn held(&self) -> usize;
+
+    /// Takes what was written, complete in its format. `spare` is memory to use again; its content does not matter.
+    ///
+    /// # Errors
+    /// The format's own; see [`EncodingError`].
+    fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError>;
+}
+
+/// Encodes items and cuts them into batches. The same items in the same order give the same batches, under the same
+/// identities.
+#[derive(Debug)]
+pub struct Cutter<E: Encode> {
+    pub(super) origins: Arc<[Origin]>,
+    pub(super) packing: Arc<Packing>,
+    /// Whether an attempt before may have delivered the items within batches of several objects.
+    pub(super) may_be_combined: bool,
+    max_bytes: usize,
+    max_records: u64,
+    /// The span of time of one partition.
+    seconds: Option<i64>,
+    /// The batches that are being filled, the one used last at the end.
+    open: Vec<Open<E>>,
+    /// How many batches each section has had.
+    sequences: BTreeMap<E::Section, u32>,
+    pub(super) complete: VecDeque<Batch>,
+    pub(super) spare: Vec<u8>,
+}
+
+/// A batch that is being filled.
+#[derive(Debug)]
+struct Open<E: Encode> {
+    section: E::Section,
+    encoder: E,
+    /// What the encoder may hold before something has to be done.
+    room: usize,
+    compressor: Option<Compressor>,
+    records: u64,
+}
+
+impl<E: Encode> Cutter<E> {
+    /// A cutter for what came from these origins. What came from several is never cut, whatever the packing says: the
+    /// name of their batch tells all that was delivered of each.
+    pub fn new(origins: Arc<[Origin]>, packing: Arc<Packing>) -> Cutter<E> {
+        let (max_bytes, max_records) = match origins.len() {
+            0 | 1 => (packing.max_bytes, packing.max_records),
+            _ => (usize::MAX, u64::MAX),
+        };
+        Cutter {
+            origins,
+            may_be_combined: false,
+            max_bytes,
+            max_records,
+            seconds: packing.partitioning.seconds(),
+            packing,
+            open: Vec::new(),
+            sequences: BTreeMap::new(),
+            complete: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Adds an item. It may complete batches: see [`Cutter::complete`].
+    ///
+    /// # Errors
+    /// The content is not written in the packing's format, or the format's own; see [`EncodingError`].
+    #[inline]
+    pub fn push(&mut self, item: E::Item<'_>) -> Result<(), EncodingError> {
+        if !E::is_writable(item) {
+            return Ok(());
+        }
+        let seconds = self.seconds;
+        let fits =
+            |open: &Open<E>| E::is_of(item, &open.section, seconds) && open.encoder.accepts(item);
+        if !self.open.last().is_some_and(fits) {
+            self.turn_to(item)?;
+        }
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        open.encoder.write(item);
+        open.records += 1;
+        if open.encoder.held() >= open.room || open.records >= self.max_records {
+            self.filled()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the batch of an item's section the last one.
+    #[cold]
+    fn turn_to(&mut self, item: E::Item<'_>) -> Result<(), EncodingError> {
+        let seconds = self.seconds;
+        let is_its = |open: &Open<E>| E::is_of(item, &open.section, seconds);
+        if let Some(at) = self.open.iter().position(is_its) {
+            let open = self.open.remove(at);
+            match open.encoder.accepts(item) {
+                true => {
+                    self.open.push(open);
+                    return Ok(());
+                }
+                false => self.close(open)?,
+            }
+        }
+        if self.open.len() >= E::MAX_OPEN {
+            let oldest = self.open.remove(0);
+            self.close(oldest)?;
+        }
+        let compressor = Compressor::new(self.packing.encoding.compression)?;
+        let room = match &compressor {
+            Some(_) => COMPRESSED_AT_ONCE,
+            None => self.max_bytes,
+        };
+        self.open.push(Open {
+            section: E::section(item, &self.packing.partitioning),
+            encoder: E::open(&self.packing, &self.origins, room)?,
+            room,
+            compressor,
+            records: 0,
+        });
+        Ok(())
+    }
+
+    /// Compresses what the last batch holds, and completes it when it is full.
+    #[cold]
+    fn filled(&mut self) -> Result<(), EncodingError> {
+        let Some(mut open) = self.open.pop() else {
+            return Ok(());
+        };
+        let held = match &mut open.compressor {
+            Some(compressor) => {
+                let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
+                compressor.write(&bytes)?;
+                self.spare = bytes;
+                compressor.written()
+            }
+            None => open.encoder.held(),
+        };
+        if held >= self.max_bytes || open.records >= self.max_records {
+            return self.close(open);
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn close(&mut self, mut open: Open<E>) -> Result<(), EncodingError> {
+        let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
+        let bytes = match open.compressor {
+            Some(mut compressor) => {
+                compressor.write(&bytes)?;
+                self.spare = bytes;
+                compressor.finish()?
+            }
+            None => bytes,
+        };
+        let partitioning = &self.packing.partitioning;
+        let partition = match self.origins.is_empty() || partitioning.is_none() {
+            true => String::new(),
+            false => E::path(&open.section, partitioning, &self.origins),
+        };
+        let sequence = self.sequences.entry(open.section).or_default();
+        self.complete.push_back(Batch {
+            origins: Arc::clone(&self.origins),
+            partition: partition.into(),
+            sequence: *sequence,
+            may_be_combined: self.may_be_combined && self.packing.combines,
+            records: open.records,
+            encoding: self.packing.encoding,
+            bytes: Bytes::from(bytes),
+        });
+        *sequence += 1;
+        Ok(())
+    }
+
+    /// Takes the next batch that is complete.
+    #[inline]
+    pub fn complete(&mut self) -> Option<Batch> {
+        self.complete.pop_front()
+    }
+
+    /// Completes the batches of the items that are left, if there are any.
+    ///
+    /// # Errors
+    /// The format's own; see [`EncodingError`].
+    pub fn finish(&mut self) -> Result<(), EncodingError> {
+        let open = std::mem::take(&mut self.open);
+        open.into_iter().try_for_each(|open| self.close(open))
+    }
+
+    /// Gives a delivered batch's memory back. Without it every batch takes fresh memory, and
+    /// touching that costs more than encoding into it.
+    pub fn recycle(&mut self, batch: Batch) {
+        if self.packing.encoding.compression != Compression::None {
+            return;
+        }
+        if let Ok(bytes) = batch.bytes.try_into_mut() {
+            self.spare = bytes.into();
+            let capacity = self.spare.capacity();
+            self.spare.resize(capacity, 0);
+        }
+    }
+}
