@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use delivery::ndjson::NdjsonEncoder;
 use delivery::otlp::logs::Home;
-use delivery::otlp::{MetricPoint, OtlpLogsEncoder, OtlpMetricsEncoder, Statistics};
+use delivery::otlp::{OtlpLogsEncoder, OtlpMetricsEncoder};
 use e2e::{programs, project, samples};
 use serde_json::json;
 use telemetry::enrichment::{Enricher, FieldSet, Level, Loaded, Options};
 use telemetry::generate::{Generator, LogFormat};
 use telemetry::index::{Directory, Shard, of_documents};
+use telemetry::metrics::{Datapoint, Measured, Statistic};
 use telemetry::{LogReader, ReadOptions, Row};
 
 const HOME: (&str, &str) = ("999999999999", "eu-central-1");
@@ -115,32 +116,53 @@ fn the_official_definitions_read_what_ndjson_says() {
     for n in 0..50_u32 {
         let gateway = format!("nat-{}", n % 5);
         let account = format!("11111111111{}", n % 3);
-        let sum = f64::from(n) * 1.5;
-        let point = MetricPoint {
+        let is_bytes = n % 2 == 0;
+        let statistic = [Statistic::Sum, Statistic::Average][n as usize / 2 % 2];
+        let time = 1_795_190_400 + i64::from(n / 10) * 60;
+        let resource = Measured {
+            kind: "nat-gateway",
+            id: gateway.clone(),
+            vpc: Some("vpc-1".to_owned()),
+            tags: vec![("team".to_owned(), "net".to_owned())],
+            ..Measured::default()
+        };
+        let dimensions = [("NatGatewayId".to_owned(), gateway.clone())];
+        let point = Datapoint {
             account: &account,
             region: "us-east-1",
             namespace: "AWS/NATGateway",
-            name: ["BytesOutToDestination", "ActiveConnectionCount"][n as usize % 2],
-            dimensions: &[("NatGatewayId", &gateway)],
-            unit: ["Bytes", "Count"][n as usize % 2],
-            start: 1_795_190_400 + u64::from(n / 10) * 60,
-            end: 1_795_190_460 + u64::from(n / 10) * 60,
-            statistics: Statistics {
-                count: n.into(),
-                sum,
-                minimum: 0.0,
-                maximum: sum,
-                percentiles: &[(0.5, 1.0)],
-            },
-            attributes: &[],
+            metric: ["ActiveConnectionCount", "BytesOutToDestination"][usize::from(is_bytes)],
+            dimensions: &dimensions,
+            statistic,
+            unit: ["Count", "Bytes"][usize::from(is_bytes)],
+            adds_up: is_bytes,
+            period: 60,
+            time,
+            value: f64::from(n) * 1.5,
+            resource: (n % 3 > 0).then_some(&resource),
         };
         metrics.write(&point);
+        let mut attributes = json!({
+            "Namespace": "AWS/NATGateway", "MetricName": point.metric,
+            "Dimensions": {"NatGatewayId": gateway}, "Statistic": statistic.to_string(),
+        });
+        if point.resource.is_some() {
+            let added = [
+                ("resource", &*gateway),
+                ("resource_type", "nat-gateway"),
+                ("vpc", "vpc-1"),
+                ("tag.team", "net"),
+            ];
+            for (key, value) in added {
+                attributes[format!("cloud_export.{key}")] = json!(value);
+            }
+        }
         points.push(json!({
-            "account": account, "region": "us-east-1", "unit": (["By", "{Count}"][n as usize % 2]),
-            "name": format!("amazonaws.com/AWS/NATGateway/{}", point.name),
-            "start": point.start, "end": point.end, "count": n, "sum": sum,
-            "minimum": 0.0, "maximum": sum, "namespace": point.namespace, "metric": point.name,
-            "dimensions": {"NatGatewayId": gateway},
+            "account": account, "region": "us-east-1",
+            "name": format!("amazonaws.com/AWS/NATGateway/{}", point.metric),
+            "unit": if is_bytes { "By" } else { "{Count}" },
+            "sum": is_bytes && statistic == Statistic::Sum,
+            "start": time, "end": time + 60, "value": point.value, "attributes": attributes,
         }));
     }
     expected.insert("metrics".to_owned(), 50);

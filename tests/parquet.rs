@@ -1,19 +1,69 @@
 //! Parquet as others read it: every sample and generated logs, enriched, read by DuckDB, pyarrow and Polars, and
-//! compared in value and type with the NDJSON of the same records.
+//! compared in value and type with the NDJSON of the same records; and datapoints of metrics in the same way.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use delivery::encoding::Format;
 use delivery::ndjson::NdjsonEncoder;
 use delivery::parquet::{ParquetEncoder, RecordKind};
+use delivery::{DatapointBatcher, Origin, Packing};
 use e2e::programs::{report, tools};
 use e2e::{generated, project, samples};
 use telemetry::enrichment::{Enricher, FieldSet, Level, Loaded, Options};
 use telemetry::generate::{self, LogFormat};
 use telemetry::index::{DocumentIndex, Documents, of_documents};
+use telemetry::metrics::{Datapoint, Measured, Statistic};
 use telemetry::{LogReader, ReadOptions, Row};
+
+/// Writes datapoints of gateways as `datapoints/gateways.parquet` and `.ndjson`.
+fn write_datapoints(directory: &Path) {
+    let origin = || Origin {
+        bucket: "metrics".to_owned(),
+        key: "111111111111/us-east-1/2026/11/20/60s-1795190400-1795194000/0".to_owned(),
+        revision: "1".to_owned(),
+    };
+    std::fs::create_dir_all(directory.join("datapoints")).unwrap();
+    for format in [Format::Ndjson, Format::Parquet] {
+        let mut packing = Packing::ndjson(usize::MAX);
+        packing.encoding.format = format;
+        let mut batcher = DatapointBatcher::new(Arc::new([origin()]), Arc::new(packing));
+        for n in 0..600_u32 {
+            let gateway = format!("nat-{}", n % 10);
+            let dimensions = [("NatGatewayId".to_owned(), gateway.clone())];
+            let resource = Measured {
+                kind: "nat-gateway",
+                id: gateway,
+                name: (n % 10 < 5).then(|| format!("egress \"{}\"", n % 10)),
+                owner: None,
+                vpc: Some("vpc-1".to_owned()),
+                tags: vec![("team".to_owned(), "net".to_owned())],
+            };
+            let point = Datapoint {
+                account: "111111111111",
+                region: "us-east-1",
+                namespace: "AWS/NATGateway",
+                metric: "BytesOutToDestination",
+                dimensions: &dimensions,
+                statistic: Statistic::Sum,
+                unit: "Bytes",
+                adds_up: true,
+                period: 60,
+                time: 1_795_190_400 + i64::from(n / 10) * 60,
+                value: f64::from(n * n) / 7.0,
+                resource: (n % 10 < 8).then_some(&resource),
+            };
+            batcher.push(&point).unwrap();
+        }
+        batcher.finish().unwrap();
+        let batch = batcher.complete().unwrap();
+        assert_eq!((batch.records, batcher.complete().is_none()), (600, true));
+        let name = format!("datapoints/gateways.{}", batch.encoding.extension());
+        std::fs::write(directory.join(name), &batch.bytes).unwrap();
+    }
+}
 
 /// 2026-11-20T16:25:00Z, when the samples are from.
 const NOW: u32 = 1_795_191_900;
@@ -90,10 +140,11 @@ fn others_read_what_ndjson_says() {
             &mut estate,
         );
     }
+    write_datapoints(directory.path());
     let documentation = project().join("docs/parquet.md");
     let arguments = [directory.path().into(), documentation.into()];
     let told = report(&tools, "parquet/compare.py", &arguments, &[]);
     assert_eq!(told["differences"], serde_json::json!([]), "{told:#}");
-    assert_eq!(told["files"], samples::NAMES.len() + 3);
+    assert_eq!(told["files"], samples::NAMES.len() + 4);
     assert!(told["values"].as_u64().unwrap() > 1_000_000, "{told}");
 }

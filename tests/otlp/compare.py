@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 ADDED = set(
     "device device_type device_name direction gateway_type gateway_id via scope confidence transfer_cost_usd"
@@ -197,23 +198,22 @@ def compare_metrics(data, points):
     for of in request.resource_metrics:
         resource = attributes(of.resource.attributes, "metrics")
         for metric in of.scope_metrics[0].metrics:
-            for point in metric.summary.data_points:
-                keys = attributes(point.attributes, metric.name)
-                quantiles = {one.quantile: one.value for one in point.quantile_values}
+            kind = metric.WhichOneof("data")
+            if kind == "sum":
+                delta = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+                if metric.sum.aggregation_temporality != delta or not metric.sum.is_monotonic:
+                    differences.append(f"metrics: {metric.name} is no monotonic sum of delta temporality")
+            for point in getattr(metric, kind).data_points:
                 found.append({
                     "account": resource["cloud.account.id"],
                     "region": resource["cloud.region"],
                     "name": metric.name,
                     "unit": metric.unit,
+                    "sum": {"sum": True, "gauge": False}[kind],
                     "start": point.start_time_unix_nano // 10**9,
                     "end": point.time_unix_nano // 10**9,
-                    "count": point.count,
-                    "sum": point.sum,
-                    "minimum": quantiles[0.0],
-                    "maximum": quantiles[1.0],
-                    "namespace": keys["Namespace"],
-                    "metric": keys["MetricName"],
-                    "dimensions": keys["Dimensions"],
+                    "value": getattr(point, point.WhichOneof("value")),
+                    "attributes": attributes(point.attributes, metric.name),
                 })
     order = lambda point: json.dumps(point, sort_keys=True)
     if sorted(found, key=order) != sorted(points, key=order):

@@ -2,7 +2,7 @@
 
     compare.py DIRECTORY DOCUMENTATION
 
-DIRECTORY has flows/NAME.parquet and firewall/NAME.parquet, each beside NAME.ndjson. DOCUMENTATION is docs/parquet.md:
+DIRECTORY has flows/NAME.parquet, firewall/NAME.parquet and datapoints/NAME.parquet, each beside NAME.ndjson. DOCUMENTATION is docs/parquet.md:
 its query is run over the flows, and its table tells where columns of firewall entries have their values. Prints a
 report as JSON: how many files and values were compared, and the differences.
 """
@@ -49,6 +49,9 @@ ENRICHED_KINDS = {
     "count_volume": "boolean",
     "sample_rate": "int64",
 }
+DATAPOINT_KINDS = {"time": "ms", "period": "int32", "value": "double"}
+# Columns of JSON.
+DOCUMENTS = ("entry", "dimensions", "tags")
 DOCUMENTED_KINDS = {
     "text": "text",
     "INT32": "int32",
@@ -175,8 +178,9 @@ def compare(comparison, path, expected, kinds):
         comparison.same(f"{path.name}: rows by {reader}", len(rows), len(expected))
         for number, (row, wanted) in enumerate(zip(rows, expected)):
             where = f"{path.name}: row {number} by {reader}"
-            if "entry" in row:
-                row["entry"] = json.loads(row["entry"])
+            for name in DOCUMENTS:
+                if row.get(name) is not None:
+                    row[name] = json.loads(row[name])
             for name, value in row.items():
                 comparison.same(f"{where}: {name}", value, wanted.get(name))
             comparison.same(f"{where}: columns without a place", sorted(set(wanted) - set(row)), [])
@@ -185,7 +189,7 @@ def compare(comparison, path, expected, kinds):
 def compare_selections(comparison, path, expected, kinds):
     """Selections by a value, which readers answer from statistics and dictionaries where they can."""
     connection = duckdb.connect()
-    names = sorted({name for row in expected for name in row if name != "entry"})
+    names = sorted({name for row in expected for name in row if name not in DOCUMENTS})
     for name in names:
         kind = kinds.get(name, "text")
         if kind in ("double", "list"):
@@ -248,6 +252,9 @@ def main():
             flows += records
             kinds = {**FLOW_KINDS, **ENRICHED_KINDS}
             expected = sorted(map(flow, records), key=lambda row: row.get("start", math.inf))
+        elif path.parent.name == "datapoints":
+            kinds = DATAPOINT_KINDS
+            expected = [{**record, "time": micros(record["time"])} for record in records]
         else:
             kinds = firewall_kinds
             expected = [firewall(record, columns) for record in records]

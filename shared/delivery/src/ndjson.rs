@@ -14,9 +14,11 @@ use telemetry::flow::layout::Column;
 use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
 
 mod addition;
+mod datapoint;
 
 use addition::Additions;
 pub(crate) use addition::{is_enriched, write_amount};
+pub(crate) use datapoint::{write_datapoint, write_pairs};
 
 /// Bytes of a piece that is copied at once.
 const PIECE: usize = 32;

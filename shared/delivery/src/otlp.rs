@@ -1,9 +1,9 @@
 //! OpenTelemetry: log records and metrics as the protobuf messages of OTLP 1.x.
 //!
 //! ```text
-//! Record ──────▶ logs ────┐
-//!                         ├─▶ resource: one of each account and region ─▶ ExportLogsServiceRequest
-//! MetricPoint ─▶ metrics ─┘                                               ExportMetricsServiceRequest
+//! Record ────▶ logs ────┐
+//!                       ├─▶ resource: one of each account and region ─▶ ExportLogsServiceRequest
+//! Datapoint ─▶ metrics ─┘                                               ExportMetricsServiceRequest
 //! ```
 //!
 //! Messages and field numbers are those of opentelemetry-proto 1.x, names of attributes those of the semantic
@@ -20,5 +20,5 @@ mod resource;
 mod tests;
 
 pub use logs::OtlpLogsEncoder;
-pub use metrics::{MetricPoint, OtlpMetricsEncoder, Statistics};
+pub use metrics::OtlpMetricsEncoder;
 pub use resource::Home;

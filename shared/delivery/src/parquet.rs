@@ -31,6 +31,7 @@ use crate::ndjson::is_enriched;
 mod changes;
 mod chunk;
 pub mod columns;
+mod datapoints;
 mod delta;
 mod file;
 mod firewall;
@@ -42,6 +43,7 @@ mod tests;
 mod texts;
 
 pub use changes::CHANGES;
+pub use datapoints::DATAPOINTS;
 pub use file::{FileWriter, field};
 pub use rows::{RowKind, RowsEncoder};
 

@@ -29,7 +29,7 @@ pub(super) enum AnyValue<'v> {
     Texts(&'v [Box<str>]),
     Json(&'v Json),
     /// A list of keys and texts.
-    Pairs(&'v [(&'v str, &'v str)]),
+    Pairs(&'v [(String, String)]),
 }
 
 impl<'v> From<FieldValue<'v>> for AnyValue<'v> {

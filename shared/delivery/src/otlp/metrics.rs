@@ -1,29 +1,33 @@
-//! Metrics as CloudWatch metric streams write them in OpenTelemetry 1.0 format: who reads the one can read the other.
+//! Datapoints as OTLP metrics, named as CloudWatch metric streams name them in OpenTelemetry 1.0 format.
 //!
-//! Each metric is a summary named `amazonaws.com/<Namespace>/<MetricName>`: the count and sum of the samples, the
-//! minimum as quantile 0 and the maximum as quantile 1, further percentiles between ("CloudWatch metric streams in
-//! OpenTelemetry 1.0.0 format", *Amazon CloudWatch User Guide*). Messages are those of
+//! Metric streams write a summary of all statistics; here each statistic that was asked for is a number of its own,
+//! under `amazonaws.com/<Namespace>/<MetricName>` and with the attribute `Statistic`. The sum of what adds up over time
+//! is a monotonic sum of delta temporality, everything else a gauge. Messages are those of
 //! `opentelemetry/proto/metrics/v1/metrics.proto`.
 
 use std::collections::HashMap;
 
+use telemetry::metrics::{Datapoint, Statistic};
+
 use super::attribute::{AnyValue, attribute};
-use super::protobuf::{FieldNumber, delimited, double, fixed64, header, message};
+use super::protobuf::{FieldNumber, delimited, double, fixed64, header, integer, message};
 use super::resource::{ByHome, RECORDS};
 use crate::encoding::EncodingError;
 
 const METRIC_NAME: FieldNumber = 1;
 const METRIC_UNIT: FieldNumber = 3;
-const SUMMARY: FieldNumber = 11;
+const GAUGE: FieldNumber = 5;
+const SUM: FieldNumber = 7;
 const DATA_POINTS: FieldNumber = 1;
+const TEMPORALITY: FieldNumber = 2;
+const IS_MONOTONIC: FieldNumber = 3;
 const START: FieldNumber = 2;
 const TIME: FieldNumber = 3;
-const COUNT: FieldNumber = 4;
-const SUM: FieldNumber = 5;
-const QUANTILES: FieldNumber = 6;
+const AS_DOUBLE: FieldNumber = 4;
 const ATTRIBUTES: FieldNumber = 7;
-const QUANTILE: FieldNumber = 1;
-const QUANTILE_VALUE: FieldNumber = 2;
+
+/// `AGGREGATION_TEMPORALITY_DELTA`.
+const DELTA: u64 = 1;
 
 /// CloudWatch's units (`StandardUnit`), and how UCUM writes them.
 const UNITS: &[(&str, &str)] = &[
@@ -45,46 +49,6 @@ const UNITS: &[(&str, &str)] = &[
     ("None", "1"),
 ];
 
-/// What was measured over one period.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Statistics<'p> {
-    /// How many samples there were.
-    pub count: u64,
-    /// Their sum.
-    pub sum: f64,
-    /// The smallest.
-    pub minimum: f64,
-    /// The largest.
-    pub maximum: f64,
-    /// Percentiles between, from 0 to 1: `(0.99, 12.5)`.
-    pub percentiles: &'p [(f64, f64)],
-}
-
-/// One datapoint of a CloudWatch metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MetricPoint<'p> {
-    /// The account's 12 digits; empty when it is not known.
-    pub account: &'p str,
-    /// The region's name.
-    pub region: &'p str,
-    /// CloudWatch's namespace, such as `AWS/NATGateway`.
-    pub namespace: &'p str,
-    /// The metric's name, such as `BytesOutToDestination`.
-    pub name: &'p str,
-    /// Names and values of its dimensions.
-    pub dimensions: &'p [(&'p str, &'p str)],
-    /// CloudWatch's unit, such as `Bytes/Second`.
-    pub unit: &'p str,
-    /// The period's start, Unix seconds.
-    pub start: u64,
-    /// The period's end, Unix seconds.
-    pub end: u64,
-    /// What was measured.
-    pub statistics: Statistics<'p>,
-    /// Keys and texts that are added to the point, such as names of resources. Metric streams have none.
-    pub attributes: &'p [(&'p str, &'p str)],
-}
-
 /// UCUM's name of a unit of CloudWatch; of other texts the text as an annotation.
 fn ucum(unit: &str) -> String {
     let (amount, rate) = match unit.strip_suffix("/Second") {
@@ -97,31 +61,48 @@ fn ucum(unit: &str) -> String {
     }
 }
 
-/// The points of metrics, by name and unit, in the order that these were met.
+/// What datapoints stand together by: the name and the unit of their metric, and whether they are sums.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct MetricKey {
+    name: String,
+    unit: String,
+    is_sum: bool,
+}
+
+/// The points of metrics, in the order that these were met.
 #[derive(Debug, Default)]
 struct Metrics {
-    points: Vec<((String, String), Vec<u8>)>,
-    numbers: HashMap<(String, String), usize>,
+    points: Vec<(MetricKey, Vec<u8>)>,
+    numbers: HashMap<MetricKey, usize>,
 }
 
 impl Metrics {
-    fn points(&mut self, name: (String, String)) -> Option<&mut Vec<u8>> {
+    fn points(&mut self, key: MetricKey) -> Option<&mut Vec<u8>> {
         let next = self.points.len();
-        let number = *self.numbers.entry(name.clone()).or_insert(next);
-        if number == next {
-            self.points.push((name, Vec::new()));
-        }
+        let number = match self.numbers.get(&key) {
+            Some(number) => *number,
+            None => {
+                self.numbers.insert(key.clone(), next);
+                self.points.push((key, Vec::new()));
+                next
+            }
+        };
         self.points.get_mut(number).map(|(_, points)| points)
     }
 
     /// The metrics as fields of a scope.
     fn fields(self) -> Vec<u8> {
         let mut out = Vec::new();
-        for ((name, unit), points) in self.points {
+        for (key, mut points) in self.points {
             let mut before = Vec::new();
-            delimited(&mut before, METRIC_NAME, name.as_bytes());
-            delimited(&mut before, METRIC_UNIT, unit.as_bytes());
-            header(&mut before, SUMMARY, points.len());
+            delimited(&mut before, METRIC_NAME, key.name.as_bytes());
+            delimited(&mut before, METRIC_UNIT, key.unit.as_bytes());
+            if key.is_sum {
+                integer(&mut points, TEMPORALITY, DELTA);
+                integer(&mut points, IS_MONOTONIC, true.into());
+            }
+            let data = if key.is_sum { SUM } else { GAUGE };
+            header(&mut before, data, points.len());
             header(&mut out, RECORDS, before.len() + points.len());
             out.extend_from_slice(&before);
             out.extend_from_slice(&points);
@@ -157,10 +138,14 @@ impl OtlpMetricsEncoder {
     }
 
     /// Appends a datapoint.
-    pub fn write(&mut self, point: &MetricPoint<'_>) {
-        let name = format!("amazonaws.com/{}/{}", point.namespace, point.name);
+    pub fn write(&mut self, point: &Datapoint<'_>) {
+        let key = MetricKey {
+            name: format!("amazonaws.com/{}/{}", point.namespace, point.metric),
+            unit: ucum(point.unit),
+            is_sum: point.adds_up && point.statistic == Statistic::Sum,
+        };
         let metrics = self.metrics.entry(point.account, point.region);
-        let Some(points) = metrics.and_then(|of| of.points((name, ucum(point.unit)))) else {
+        let Some(points) = metrics.and_then(|of| of.points(key)) else {
             return;
         };
         let before = points.len();
@@ -180,49 +165,35 @@ impl OtlpMetricsEncoder {
     }
 }
 
-fn write_point(out: &mut Vec<u8>, point: &MetricPoint<'_>) {
-    let Statistics {
-        count,
-        sum,
-        minimum,
-        maximum,
-        percentiles,
-    } = point.statistics;
-    fixed64(out, START, point.start.saturating_mul(1_000_000_000));
-    fixed64(out, TIME, point.end.saturating_mul(1_000_000_000));
-    if count > 0 {
-        fixed64(out, COUNT, count);
+fn write_point(out: &mut Vec<u8>, point: &Datapoint<'_>) {
+    let end = point.time.saturating_add(point.period.into());
+    for (field, time) in [(START, point.time), (TIME, end)] {
+        let time = u64::try_from(time).unwrap_or_default();
+        fixed64(out, field, time.saturating_mul(1_000_000_000));
     }
-    nonzero(out, SUM, sum);
-    let between = percentiles.iter().copied();
-    let quantiles = [(0.0, minimum)].into_iter().chain(between);
-    for (quantile, value) in quantiles.chain([(1.0, maximum)]) {
-        message(out, QUANTILES, |out| {
-            nonzero(out, QUANTILE, quantile);
-            nonzero(out, QUANTILE_VALUE, value);
-        });
+    double(out, AS_DOUBLE, point.value);
+    let statistic = point.statistic.to_string();
+    let mut add = |key: &str, value: AnyValue<'_>| attribute(out, ATTRIBUTES, key, value);
+    add("Namespace", AnyValue::Text(point.namespace));
+    add("MetricName", AnyValue::Text(point.metric));
+    add("Dimensions", AnyValue::Pairs(point.dimensions));
+    add("Statistic", AnyValue::Text(&statistic));
+    let Some(resource) = point.resource else {
+        return;
+    };
+    let known = [
+        ("cloud_export.resource", Some(&*resource.id)),
+        ("cloud_export.resource_type", Some(resource.kind)),
+        ("cloud_export.resource_name", resource.name.as_deref()),
+        ("cloud_export.resource_owner", resource.owner.as_deref()),
+        ("cloud_export.vpc", resource.vpc.as_deref()),
+    ];
+    for (key, text) in known {
+        if let Some(text) = text {
+            add(key, AnyValue::Text(text));
+        }
     }
-    attribute(
-        out,
-        ATTRIBUTES,
-        "Namespace",
-        AnyValue::Text(point.namespace),
-    );
-    attribute(out, ATTRIBUTES, "MetricName", AnyValue::Text(point.name));
-    attribute(
-        out,
-        ATTRIBUTES,
-        "Dimensions",
-        AnyValue::Pairs(point.dimensions),
-    );
-    for (key, text) in point.attributes {
-        attribute(out, ATTRIBUTES, key, AnyValue::Text(text));
-    }
-}
-
-/// Zero is what a number is that is not there.
-fn nonzero(out: &mut Vec<u8>, field: FieldNumber, value: f64) {
-    if value.to_bits() != 0 {
-        double(out, field, value);
+    for (tag, text) in &resource.tags {
+        add(&format!("cloud_export.tag.{tag}"), AnyValue::Text(text));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use telemetry::enrichment::{Enricher, Enrichment, FieldSet, Level, Loaded, Options};
 use telemetry::generate::{Generator, LogFormat};
+use telemetry::metrics::{Datapoint, Measured, Statistic};
 use telemetry::{LogReader, ReadOptions, Row};
 
 use super::logs::Home;
@@ -427,42 +428,50 @@ fn the_length_is_near_what_is_taken() {
 // ---- Metrics ----
 
 #[test]
-fn datapoints_are_summaries_as_metric_streams_write_them() {
-    let dimensions = [("InstanceId", "i-0123456789abcdef0")];
-    let cpu = MetricPoint {
+fn datapoints_are_numbers_named_as_metric_streams_name_them() {
+    let dimensions = [("NatGatewayId".to_owned(), "nat-1".to_owned())];
+    let resource = Measured {
+        kind: "nat-gateway",
+        id: "nat-1".to_owned(),
+        name: Some("egress".to_owned()),
+        owner: None,
+        vpc: Some("vpc-1".to_owned()),
+        tags: vec![("team".to_owned(), "net".to_owned())],
+    };
+    let bytes = Datapoint {
         account: "123456789012",
         region: "us-east-1",
-        namespace: "AWS/EC2",
-        name: "CPUUtilization",
+        namespace: "AWS/NATGateway",
+        metric: "BytesOutToDestination",
         dimensions: &dimensions,
-        unit: "Percent",
-        start: 1_795_190_400,
-        end: 1_795_190_460,
-        statistics: Statistics {
-            count: 3,
-            sum: 6.5,
-            minimum: 0.0,
-            maximum: 4.25,
-            percentiles: &[(0.99, 4.0)],
-        },
-        attributes: &[("cloud_export.vpc_name", "shop")],
+        statistic: Statistic::Sum,
+        unit: "Bytes",
+        adds_up: true,
+        period: 60,
+        time: 1_795_190_400,
+        value: 0.0,
+        resource: Some(&resource),
     };
-    let later = MetricPoint {
-        start: cpu.end,
-        end: cpu.end + 60,
-        ..cpu
+    let later = Datapoint {
+        time: bytes.time + 60,
+        ..bytes
     };
-    let other = MetricPoint {
-        name: "NetworkIn",
-        unit: "Bytes/Second",
-        ..cpu
+    let mean = Datapoint {
+        statistic: Statistic::Average,
+        ..bytes
     };
-    let far = MetricPoint {
+    let open = Datapoint {
+        metric: "ActiveConnectionCount",
+        unit: "Count/Second",
+        adds_up: false,
+        ..bytes
+    };
+    let far = Datapoint {
         region: "eu-west-1",
-        ..cpu
+        ..bytes
     };
     let mut encoder = OtlpMetricsEncoder::new();
-    for point in [&cpu, &far, &other, &later] {
+    for point in [&bytes, &far, &mean, &open, &later] {
         encoder.write(point);
     }
     assert!(encoder.len() > 400);
@@ -471,38 +480,52 @@ fn datapoints_are_summaries_as_metric_streams_write_them() {
     let resources = resources(&request);
     assert_eq!(resources.len(), 2);
     let metrics = &resources[0].1;
-    let names: Vec<_> = metrics
-        .iter()
-        .map(|metric| (text(metric, 1), text(metric, 3)))
-        .collect();
-    let named = |name: &str, unit: &str| (format!("amazonaws.com/AWS/EC2/{name}"), unit.to_owned());
+    // Name, unit, points as a gauge and points as a sum.
+    let shape = |metric: &Vec<u8>| {
+        let points = |kind| {
+            all(metric, kind)
+                .iter()
+                .map(|data| all(data, 1).len())
+                .sum()
+        };
+        (text(metric, 1), text(metric, 3), points(5), points(7))
+    };
+    let named = |name: &str, unit: &str, gauge: usize, sum: usize| {
+        let name = format!("amazonaws.com/AWS/NATGateway/{name}");
+        (name, unit.to_owned(), gauge, sum)
+    };
     assert_eq!(
-        names,
-        [named("CPUUtilization", "%"), named("NetworkIn", "By/s")]
-    );
-    let points = all(&all(&metrics[0], 11).remove(0), 1);
-    assert_eq!(points.len(), 2);
-    let point = &points[0];
-    assert_eq!(number(point, 2), 1_795_190_400_000_000_000);
-    assert_eq!(number(point, 3), 1_795_190_460_000_000_000);
-    assert_eq!(
-        (number(point, 4), f64::from_bits(number(point, 5))),
-        (3, 6.5)
-    );
-    let quantiles: Vec<_> = all(point, 6).iter().map(|of| fields(of)).collect();
-    let bits = |value: f64| Wire::Fixed64(value.to_bits());
-    // Zeros are not written.
-    assert_eq!(
-        quantiles,
+        metrics.iter().map(shape).collect::<Vec<_>>(),
         [
-            vec![],
-            vec![(1, bits(0.99)), (2, bits(4.0))],
-            vec![(1, bits(1.0)), (2, bits(4.25))],
+            named("BytesOutToDestination", "By", 0, 2),
+            named("BytesOutToDestination", "By", 1, 0),
+            named("ActiveConnectionCount", "{Count}/s", 1, 0),
         ]
     );
+    let sum = all(&metrics[0], 7).remove(0);
+    assert_eq!(
+        (number(&sum, 2), number(&sum, 3)),
+        (1, 1),
+        "delta, monotonic"
+    );
+    let point = &all(&sum, 1)[1];
+    assert_eq!(number(point, 2), 1_795_190_460_000_000_000);
+    assert_eq!(number(point, 3), 1_795_190_520_000_000_000);
+    // A zero is written: without it there would be no value.
+    assert!(fields(point).contains(&(4, Wire::Fixed64(0))));
     let found = attributes(point, 7);
-    assert_eq!(found["Namespace"], "\"AWS/EC2\"");
-    assert_eq!(found["MetricName"], "\"CPUUtilization\"");
-    assert!(found["Dimensions"].contains("i-0123456789abcdef0"));
-    assert_eq!(found["cloud_export.vpc_name"], "\"shop\"");
+    assert!(found["Dimensions"].contains("nat-1"));
+    for (key, value) in [
+        ("Namespace", "AWS/NATGateway"),
+        ("MetricName", "BytesOutToDestination"),
+        ("Statistic", "Sum"),
+        ("cloud_export.resource", "nat-1"),
+        ("cloud_export.resource_type", "nat-gateway"),
+        ("cloud_export.resource_name", "egress"),
+        ("cloud_export.vpc", "vpc-1"),
+        ("cloud_export.tag.team", "net"),
+    ] {
+        assert_eq!(found[key], format!("{value:?}"), "{key}");
+    }
+    assert_eq!(found.len(), 9);
 }

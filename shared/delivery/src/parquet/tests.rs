@@ -18,6 +18,8 @@ use telemetry::inventory::InventoryBuilder;
 use telemetry::{LogReader, ReadOptions, Row};
 
 use super::*;
+use crate::datapoints::tests::{batch, estate};
+use crate::encoding::Format;
 use crate::ndjson::NdjsonEncoder;
 
 type Rows = Vec<Map<String, Value>>;
@@ -602,6 +604,27 @@ fn changes_are_rows() {
             record[name] = json!({ "microseconds": time.as_microsecond() });
         }
         for name in ["members", "row"] {
+            if let Some(text) = row.get_mut(name) {
+                *text = serde_json::from_str(text.as_str().unwrap()).unwrap();
+            }
+        }
+        assert_eq!(Value::from(row), expected);
+    }
+}
+
+#[test]
+fn datapoints_are_rows() {
+    let estate = estate();
+    let points = estate.datapoints();
+    let ndjson = batch(&points, Format::Ndjson);
+    let rows = read(&batch(&points, Format::Parquet));
+    assert_eq!(rows.len(), points.len());
+    let lines = std::str::from_utf8(&ndjson).unwrap().lines();
+    for (line, mut row) in lines.zip(rows) {
+        let mut expected: Value = serde_json::from_str(line).unwrap();
+        let time: jiff::Timestamp = expected["time"].as_str().unwrap().parse().unwrap();
+        expected["time"] = json!(time.as_second());
+        for name in ["dimensions", "tags"] {
             if let Some(text) = row.get_mut(name) {
                 *text = serde_json::from_str(text.as_str().unwrap()).unwrap();
             }
