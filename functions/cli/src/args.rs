@@ -48,6 +48,8 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Collect metadata: ask AWS about the network in every account and region, and keep the answers.
     Collect(CollectArguments),
+    /// Read metrics: what CloudWatch measured of the network, each datapoint once.
+    Metrics(MetricsArguments),
     /// Print what the collected metadata hold: kinds of resources, or the resources that are asked for.
     Inventory(InventoryArguments),
     /// Print the IAM policies that collecting takes.
@@ -342,6 +344,21 @@ pub struct CollectArguments {
     /// Where change events go: stdout:, file:///dir or s3://bucket/prefix. May be given several times.
     #[arg(long, value_name = "URL")]
     pub destination: Vec<String>,
+    /// Who is asked.
+    #[command(flatten)]
+    pub estate: EstateArguments,
+    /// Collect from recorded answers instead of AWS: a directory or file as snapshots, the AWS CLI
+    /// or Batfish (aws_configs/accounts/ACCOUNT/REGION/*.json) write them.
+    #[arg(long, value_name = "PATH")]
+    pub from: Option<PathBuf>,
+    /// Write one JSON object for each account and region, and a summary, instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who is asked, and by which roles.
+#[derive(Debug, Args)]
+pub struct EstateArguments {
     /// Role that is assumed first.
     #[arg(long, value_name = "ARN")]
     pub primary_role: Option<String>,
@@ -372,11 +389,47 @@ pub struct CollectArguments {
     /// Accounts and regions asked at once.
     #[arg(long, value_name = "N")]
     pub units_at_once: Option<String>,
-    /// Collect from recorded answers instead of AWS: a directory or file as snapshots, the AWS CLI
-    /// or Batfish (aws_configs/accounts/ACCOUNT/REGION/*.json) write them.
-    #[arg(long, value_name = "PATH")]
-    pub from: Option<PathBuf>,
-    /// Write one JSON object for each account and region, and a summary, instead of the table.
+}
+
+/// `cloud-export metrics`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads what CloudWatch measured since the last run, and tells the destinations, each datapoint once: how far they were told \
+is kept below --metadata, where `cloud-export collect` keeps what the datapoints are joined to.
+
+CloudWatch charges for every metric requested: --plan lists what there is, and says what reading it costs a month, \
+without reading it.
+
+Settings are taken from the function's environment variables (CLOUD_EXPORT_…, see docs/metrics.md) where no option is given.
+
+Examples:
+  cloud-export metrics --plan
+  cloud-export metrics --destination file://metrics --regions us-east-1 --namespace AWS/NATGateway
+  cloud-export metrics --destination 's3://records-use1/metrics?format=parquet' --since 2026-11-20T00:00:00Z")]
+pub struct MetricsArguments {
+    /// Say what reading would cost, and read nothing.
+    #[arg(long)]
+    pub plan: bool,
+    /// Where datapoints go: stdout:, file:///dir, s3://bucket/prefix, https://… or otlp+https://…. May be given several
+    /// times [default: stdout:].
+    #[arg(long, value_name = "URL")]
+    pub destination: Vec<String>,
+    /// Read from this time on what was not read before, however much it is: 2026-11-20T16:20:00Z, or a day of UTC.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only these namespaces, separated by commas: AWS/NATGateway,AWS/VPN.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub namespace: Vec<String>,
+    /// Rules that choose metrics (CLOUD_EXPORT_METRIC_SELECT).
+    #[arg(long, value_name = "RULES")]
+    pub select: Option<String>,
+    /// Where snapshots are kept, and how far was read: file:///dir or s3://bucket/prefix [default: file://metadata].
+    #[arg(long, value_name = "URL")]
+    pub metadata: Option<String>,
+    /// Who is asked.
+    #[command(flatten)]
+    pub estate: EstateArguments,
+    /// Write one JSON object for each account and region, and a summary, instead of tables.
     #[arg(long)]
     pub json: bool,
 }

@@ -8,17 +8,16 @@ use invocation::{Budget, aws};
 use jiff::Timestamp;
 use metadata_collector::aws_cloud::AwsCloud;
 use metadata_collector::cloud::Cloud;
-use metadata_collector::config::{
-    ACCOUNTS, BLOCKED_ACCOUNTS, DESTINATIONS, EXTERNAL_ID, Estate, METADATA, PRIMARY_EXTERNAL_ID,
-    PRIMARY_ROLE, REGIONS, ROLE, SESSION_NAME, TARGETS, UNITS_AT_ONCE,
-};
+use metadata_collector::config::{DESTINATIONS, Estate, METADATA};
+use metadata_collector::job::Export;
 use metadata_collector::recorded_cloud::RecordedCloud;
-use metadata_collector::report::{Summary, UnitReport};
+use metadata_collector::report::{Report, Summary, UnitReport};
 use metadata_collector::{Collector, Config};
 use serde_json::json;
 use telemetry::target::Accounts;
 
 use crate::args::CollectArguments;
+use crate::estate::option;
 use crate::summary::{grouped, peak_memory, say, text_table};
 use crate::{Stop, environment, runtime};
 
@@ -35,23 +34,12 @@ pub fn collect(arguments: &CollectArguments) -> Result<(), Stop> {
 /// An option where one was given, else the function's environment variable.
 fn setting(arguments: &CollectArguments, name: &str) -> Option<String> {
     let destinations = Some(arguments.destination.join(" ")).filter(|urls| !urls.is_empty());
-    let options = [
+    let own = [
         (METADATA, &arguments.metadata),
         (DESTINATIONS, &destinations),
-        (PRIMARY_ROLE, &arguments.primary_role),
-        (PRIMARY_EXTERNAL_ID, &arguments.primary_external_id),
-        (ACCOUNTS, &arguments.accounts),
-        (BLOCKED_ACCOUNTS, &arguments.blocked_accounts),
-        (ROLE, &arguments.role),
-        (EXTERNAL_ID, &arguments.external_id),
-        (REGIONS, &arguments.regions),
-        (SESSION_NAME, &arguments.session_name),
-        (TARGETS, &arguments.targets),
-        (UNITS_AT_ONCE, &arguments.units_at_once),
     ];
-    let option = options.iter().find(|(variable, _)| variable.name == name);
-    let given = option.and_then(|(_, value)| (*value).clone());
     let fallback = || (name == METADATA.name).then(|| DEFAULT_METADATA.to_owned());
+    let given = option(&own, name).or_else(|| arguments.estate.setting(name));
     given.or_else(|| environment(name)).or_else(fallback)
 }
 
@@ -77,7 +65,7 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
     }
     let sdk = aws::no_services();
     let outputs = Collector::<RecordedCloud>::outputs(&sdk, &config, &environment).await;
-    let (store, lanes) = outputs.map_err(|error| Stop::Usage(error.to_string()))?;
+    let outputs = outputs.map_err(|error| Stop::Usage(error.to_string()))?;
     let estate = match config.estate {
         // Every account that was recorded, unless some are named.
         Estate::Accounts(reach) if reach.accounts == Accounts::Own && reach.primary.is_none() => {
@@ -88,7 +76,7 @@ async fn run(arguments: &CollectArguments, config: Config) -> Result<(), Stop> {
     let config = Config { estate, ..config };
     let region = cloud.home_region();
     let cloud = Arc::new(cloud);
-    let collector = Collector::new(cloud, store, lanes, config, region, Timestamp::now);
+    let collector = Collector::new(cloud, outputs, config, region, Timestamp::now);
     told(arguments, &collector).await
 }
 
@@ -100,7 +88,10 @@ async fn told<C: Cloud>(
     let metadata = collector.config().metadata.to_string();
     let started = Instant::now();
     let table = Mutex::new(Table::default());
-    let observe = |report: &UnitReport| {
+    let observe = |report: Report<'_>| {
+        let Report::Unit(report) = report else {
+            return;
+        };
         if arguments.json {
             say(&report.to_json().to_string());
             return;
@@ -118,7 +109,9 @@ async fn told<C: Cloud>(
             .unwrap_or_else(PoisonError::into_inner)
             .add(report);
     };
-    let done = collector.everything(&Budget::UNLIMITED, &observe).await;
+    let done = collector
+        .everything(Export::Metadata, &Budget::UNLIMITED, &observe)
+        .await;
     let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
     if !table.rows.is_empty() {
         say(table.text().trim_end());

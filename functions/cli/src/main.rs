@@ -5,10 +5,12 @@ mod backfill;
 mod collect;
 mod dead_letters;
 mod enrichment;
+mod estate;
 mod fields;
 mod forwarding;
 mod generate;
 mod inventory;
+mod metrics;
 mod parse;
 mod policy;
 mod progress;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Fields(arguments) => fields::fields(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Collect(arguments) => collect::collect(&arguments),
+        Command::Metrics(arguments) => metrics::metrics(&arguments),
         Command::Inventory(arguments) => inventory::inventory(&arguments),
         Command::Policy(arguments) => policy::policy(&arguments),
     };

@@ -459,7 +459,7 @@ impl Quarantine {
         let put = self
             .store
             .put(key, bytes.into(), Condition::None, content_type);
-        put.await.map_err(|error| not_kept(&error))
+        put.await.map(drop).map_err(|error| not_kept(&error))
     }
 }
 

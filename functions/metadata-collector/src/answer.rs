@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cloud::Cloud;
 use crate::collector::{Collector, RunError};
 use crate::job::{self, Invocation};
-use crate::report::Summary;
+use crate::report::{Report, Summary};
 use telemetry::FailureClass;
 
 /// What an invocation did, and what its caller is told.
@@ -43,9 +43,9 @@ impl<C: Cloud> Collector<C> {
                 };
             }
         };
-        let observe = &|_: &_| {};
+        let observe = &|_: Report<'_>| {};
         let done = match invocation {
-            Invocation::Schedule => self.everything(budget, observe).await,
+            Invocation::Everything(export) => self.everything(export, budget, observe).await,
             Invocation::Job(job) => self.jobs(vec![*job], budget, observe).await,
             Invocation::Queue(messages) => return self.messages(messages, budget).await,
         };
@@ -73,7 +73,7 @@ impl<C: Cloud> Collector<C> {
         let mut failed = Vec::new();
         for (id, job) in messages {
             let done = match job {
-                Ok(job) => self.jobs(vec![job], budget, &|_| {}).await,
+                Ok(job) => self.jobs(vec![job], budget, &|_: Report<'_>| {}).await,
                 Err(reason) => Err(RunError {
                     class: FailureClass::Poison,
                     code: "Message",

@@ -241,11 +241,8 @@ impl Cloud for AwsCloud {
         self.ask(lane, credentials, call.endpoint.operation, &call.parameters)
             .await
     }
-}
 
-impl AwsCloud {
-    /// Makes a call that need not be in the catalogue.
-    pub async fn ask(
+    async fn ask(
         &self,
         lane: &Lane,
         credentials: &Credentials,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use telemetry::describe::catalogue::Endpoint;
 use telemetry::describe::service::Service;
 use telemetry::describe::state::CallFailure;
@@ -95,11 +95,20 @@ pub trait Cloud: Send + Sync {
     /// A lane to a place.
     fn lane(&self, place: Place) -> Self::Lane;
 
-    /// Makes a call, as often as its answer takes, at the pace that the place bears.
+    /// Makes a call of the catalogue, as often as its answer takes, at the pace that the place bears.
     fn call(
         &self,
         lane: &Self::Lane,
         credentials: &Self::Credentials,
         call: &Call,
+    ) -> impl Future<Output = Result<Value, CallFailure>> + Send;
+
+    /// Makes a call that need not be in the catalogue, in the same way.
+    fn ask(
+        &self,
+        lane: &Self::Lane,
+        credentials: &Self::Credentials,
+        operation: &str,
+        parameters: &Map<String, Value>,
     ) -> impl Future<Output = Result<Value, CallFailure>> + Send;
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use delivery::destination::Connections;
+use delivery::destination::{Connections, OpenError};
 use delivery::{Lane, lane};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -12,21 +12,23 @@ use invocation::Budget;
 use jiff::Timestamp;
 use telemetry::FailureClass;
 use telemetry::change::changes;
+use telemetry::describe::service::Service;
 use telemetry::describe::state::CallFailure;
 use telemetry::index::Directory;
 use telemetry::snapshot::{GLOBAL, Snapshot, Unit};
-use telemetry::target::Hop;
+use telemetry::target::{Hop, Target};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::aws_cloud::AwsCloud;
-use crate::cloud::{Cloud, Lanes};
-use crate::config::Config;
+use crate::cloud::{Cloud, Lanes, Place};
+use crate::config::{Config, METRIC_DESTINATIONS};
 use crate::feed;
 use crate::index::{write_directory, write_unit};
-use crate::job::{Job, Part};
+use crate::job::{Export, Job, Part};
+use crate::metrics::{Measuring, MetricOrder, MetricPlan, MetricReport, MetricState, parts};
 use crate::queue::Queue;
-use crate::report::{Indexed, Reported, Summary, UnitReport, UnitState};
+use crate::report::{Indexed, Report, Reported, Summary, UnitReport, UnitState};
 use crate::sessions::{ChainFailure, Sessions};
 use crate::store::{SnapshotStore, StoreError};
 use crate::unit::{Order, gather};
@@ -39,11 +41,34 @@ pub struct Collector<C: Cloud> {
     pub(crate) cloud: Arc<C>,
     pub(crate) sessions: Sessions<C>,
     pub(crate) store: SnapshotStore,
-    lanes: Vec<Lane>,
+    changes: Vec<Lane>,
+    metrics: Vec<Lane>,
     pub(crate) config: Config,
     queue: Option<Queue>,
     pub(crate) region: String,
     now: fn() -> Timestamp,
+}
+
+/// What a collector writes to.
+#[derive(Debug)]
+pub struct Outputs {
+    /// The place for snapshots, and for all that is remembered.
+    pub store: SnapshotStore,
+    /// The destinations of changes.
+    pub changes: Vec<Lane>,
+    /// The destinations of datapoints.
+    pub metrics: Vec<Lane>,
+}
+
+impl Outputs {
+    /// A place for snapshots alone.
+    pub fn of(store: SnapshotStore) -> Outputs {
+        Outputs {
+            store,
+            changes: Vec::new(),
+            metrics: Vec::new(),
+        }
+    }
 }
 
 /// Why nothing could be collected.
@@ -87,7 +112,7 @@ struct Run<'r> {
     shared: HashSet<Vec<Hop>>,
     permits: Semaphore,
     budget: &'r Budget,
-    observe: &'r (dyn Fn(&UnitReport) + Sync),
+    observe: &'r (dyn Fn(Report<'_>) + Sync),
     summary: Mutex<Summary>,
     /// What there was no time for.
     left: Mutex<Vec<Job>>,
@@ -102,17 +127,22 @@ impl<C: Cloud> Collector<C> {
     /// clock.
     pub fn new(
         cloud: Arc<C>,
-        store: SnapshotStore,
-        lanes: Vec<Lane>,
+        outputs: Outputs,
         config: Config,
         region: String,
         now: fn() -> Timestamp,
     ) -> Collector<C> {
+        let Outputs {
+            store,
+            changes,
+            metrics,
+        } = outputs;
         Collector {
             sessions: Sessions::new(Arc::clone(&cloud), now),
             cloud,
             store,
-            lanes,
+            changes,
+            metrics,
             config,
             queue: None,
             region,
@@ -120,8 +150,7 @@ impl<C: Cloud> Collector<C> {
         }
     }
 
-    /// What a configuration writes to: the place for snapshots, and the destinations of changes. `variable` gives
-    /// the environment variables that hold credentials.
+    /// What a configuration writes to. `variable` gives the environment variables that hold credentials.
     ///
     /// # Errors
     /// A destination cannot be opened, for want of its credentials for instance.
@@ -129,16 +158,20 @@ impl<C: Cloud> Collector<C> {
         sdk: &SdkConfig,
         config: &Config,
         variable: &(dyn Fn(&str) -> Option<String> + Sync),
-    ) -> Result<(SnapshotStore, Vec<Lane>), RunError> {
-        let store = SnapshotStore::on(&config.metadata, sdk);
+    ) -> Result<Outputs, RunError> {
         let mut connections = Connections::new(sdk, variable);
-        let lanes = lane::open(&config.destinations, &mut connections).await;
-        let lanes = lanes.map_err(|error| RunError {
+        let not_opened = |error: OpenError| RunError {
             class: FailureClass::Config,
             code: "Destination",
             message: error.to_string(),
-        })?;
-        Ok((store, lanes))
+        };
+        let changes = lane::open(&config.destinations, &mut connections).await;
+        let metrics = lane::open(&config.metrics.destinations, &mut connections).await;
+        Ok(Outputs {
+            store: SnapshotStore::on(&config.metadata, sdk),
+            changes: changes.map_err(not_opened)?,
+            metrics: metrics.map_err(not_opened)?,
+        })
     }
 
     /// The configuration.
@@ -146,7 +179,7 @@ impl<C: Cloud> Collector<C> {
         &self.config
     }
 
-    /// Collects everything: plans, and does the work or hands it on. `observe` is told of each unit
+    /// Collects everything of an export: plans, and does the work or hands it on. `observe` is told of each unit
     /// when it is done.
     ///
     /// # Errors
@@ -154,10 +187,21 @@ impl<C: Cloud> Collector<C> {
     /// known, or work cannot be handed on.
     pub async fn everything(
         &self,
+        export: Export,
         budget: &Budget,
-        observe: &(dyn Fn(&UnitReport) + Sync),
+        observe: &(dyn Fn(Report<'_>) + Sync),
     ) -> Result<Summary, RunError> {
-        let jobs = self.plan().await?;
+        if export == Export::Metrics && self.metrics.is_empty() {
+            return Err(RunError {
+                class: FailureClass::Config,
+                code: "Destination",
+                message: format!(
+                    "metrics have nowhere to go: set {}",
+                    METRIC_DESTINATIONS.name
+                ),
+            });
+        }
+        let jobs = self.plan(export).await?;
         match &self.queue {
             Some(queue) if jobs.len() > self.config.fan_out_above => {
                 queue.send(&jobs).await.map_err(queue_error)?;
@@ -178,7 +222,7 @@ impl<C: Cloud> Collector<C> {
         &self,
         jobs: Vec<Job>,
         budget: &Budget,
-        observe: &(dyn Fn(&UnitReport) + Sync),
+        observe: &(dyn Fn(Report<'_>) + Sync),
     ) -> Result<Summary, RunError> {
         let run = Run {
             shared: jobs
@@ -282,12 +326,10 @@ impl<C: Cloud> Collector<C> {
         let (account, partition) = match self.whose(&job.target).await {
             Ok(whose) => whose,
             Err(failure) => {
-                let unit = Unit {
-                    account: "unknown".into(),
-                    region: GLOBAL.into(),
-                    partition: "aws".into(),
-                    roles: Vec::new(),
-                };
+                let unit = unknown_unit();
+                if job.export == Export::Metrics {
+                    return run.measured(&MetricReport::failed(unit, failure.to_string()));
+                }
                 let mut report =
                     UnitReport::of(unit, &[], Some(failure.clone()), Default::default());
                 report.state = UnitState::Failed;
@@ -301,37 +343,45 @@ impl<C: Cloud> Collector<C> {
             Some(parts) => parts.clone(),
             None => {
                 let regions = self.regions(&job.target, &account, &home_region).await;
-                std::iter::once(GLOBAL.to_owned())
-                    .chain(regions)
-                    .map(|region| Part {
-                        region,
-                        sections: None,
-                    })
-                    .collect()
+                match job.export {
+                    Export::Metadata => std::iter::once(GLOBAL.to_owned())
+                        .chain(regions)
+                        .map(Part::whole)
+                        .collect(),
+                    Export::Metrics => parts(regions, &self.config.metrics),
+                }
             }
         };
-        let roles: Vec<String> = job
-            .target
-            .chain
-            .iter()
-            .map(|hop| hop.role.to_string())
-            .collect();
-        let units = parts.into_iter().map(|part| {
-            let order = Order {
-                unit: Unit {
-                    account: account.clone(),
-                    region: part.region,
-                    partition: partition.clone(),
-                    roles: roles.clone(),
-                },
-                chain: job.target.chain.clone(),
-                home_region: home_region.clone(),
-                lists_accounts: job.lists_accounts,
-                sections: part.sections,
-            };
-            Box::pin(self.unit(run, &lanes, order))
-        });
-        let left: Vec<Part> = join_all(units).await.into_iter().flatten().collect();
+        let roles = roles(&job.target);
+        let unit = |part: &Part| Unit {
+            account: account.clone(),
+            region: part.region.clone(),
+            partition: partition.clone(),
+            roles: roles.clone(),
+        };
+        let left: Vec<Option<Part>> = match job.export {
+            Export::Metadata => {
+                let units = parts.into_iter().map(|part| {
+                    let order = Order {
+                        unit: unit(&part),
+                        chain: job.target.chain.clone(),
+                        home_region: home_region.clone(),
+                        lists_accounts: job.lists_accounts,
+                        sections: part.sections,
+                    };
+                    Box::pin(self.unit(run, &lanes, order))
+                });
+                join_all(units).await
+            }
+            Export::Metrics => {
+                let units = parts.into_iter().map(|part| {
+                    let order = self.metric_order(&job, unit(&part), part.sections);
+                    Box::pin(self.measure(run, order))
+                });
+                join_all(units).await
+            }
+        };
+        let left: Vec<Part> = left.into_iter().flatten().collect();
         if !left.is_empty() {
             run.leave(Job {
                 parts: Some(left),
@@ -405,6 +455,89 @@ impl<C: Cloud> Collector<C> {
         left
     }
 
+    fn metric_order(&self, job: &Job, unit: Unit, namespaces: Option<Vec<String>>) -> MetricOrder {
+        let monitoring = &self.config.metrics.monitoring_accounts;
+        MetricOrder {
+            with_linked: monitoring.contains(&unit.account),
+            unit,
+            chain: job.target.chain.clone(),
+            elsewhere: job.elsewhere.clone(),
+            namespaces,
+        }
+    }
+
+    fn measuring<'a>(&'a self, order: &'a MetricOrder, budget: &'a Budget) -> Measuring<'a, C> {
+        Measuring {
+            sessions: &self.sessions,
+            snapshots: &self.store,
+            lanes: &self.metrics,
+            config: &self.config.metrics,
+            order,
+            budget,
+            now: self.now,
+            lane: self.cloud.lane(Place {
+                account: order.unit.account.clone(),
+                region: order.unit.region.clone(),
+                service: Service::CloudWatch,
+            }),
+        }
+    }
+
+    /// What reading the metrics would cost: lists what there is and reads nothing. `observe` is told of each account and
+    /// region.
+    ///
+    /// # Errors
+    /// The primary role is refused, or the organization's accounts are not known.
+    pub async fn metric_plans(
+        &self,
+        budget: &Budget,
+        observe: &(dyn Fn(&MetricPlan) + Sync),
+    ) -> Result<(), RunError> {
+        let jobs = self.plan(Export::Metrics).await?;
+        let at_once = self.config.units_at_once;
+        let planned = stream::iter(jobs).for_each_concurrent(at_once, |job| {
+            Box::pin(async move {
+                let (account, partition) = match self.whose(&job.target).await {
+                    Ok(whose) => whose,
+                    Err(failure) => {
+                        let unit = unknown_unit();
+                        return observe(&MetricPlan::failed(unit, failure.to_string()));
+                    }
+                };
+                let home_region = self.home_region(&partition);
+                let regions = self.regions(&job.target, &account, &home_region).await;
+                for part in parts(regions, &self.config.metrics) {
+                    let unit = Unit {
+                        account: account.clone(),
+                        region: part.region,
+                        partition: partition.clone(),
+                        roles: roles(&job.target),
+                    };
+                    let order = self.metric_order(&job, unit, part.sections);
+                    observe(&self.measuring(&order, budget).plan_only().await);
+                }
+            })
+        });
+        planned.await;
+        Ok(())
+    }
+
+    /// Reads a unit's metrics; returns the unit when time was over before it was done.
+    async fn measure(&self, run: &Run<'_>, order: MetricOrder) -> Option<Part> {
+        let left = || Part {
+            region: order.unit.region.clone(),
+            sections: order.namespaces.clone(),
+        };
+        // Never closed.
+        let _permit = run.permits.acquire().await.ok()?;
+        if run.budget.is_spent() {
+            return Some(left());
+        }
+        let report = Box::pin(self.measuring(&order, run.budget).run()).await;
+        run.measured(&report);
+        (report.state == MetricState::Deferred).then(left)
+    }
+
     /// Writes a unit's shard, and keeps its part of the directory for the end of the run. Returns what was
     /// written, or why nothing was.
     async fn index(&self, run: &Run<'_>, snapshot: &Snapshot) -> Result<Indexed, String> {
@@ -443,7 +576,7 @@ impl<C: Cloud> Collector<C> {
         let told = match before {
             Some(before) => {
                 let changes = changes(before, &snapshot);
-                let told = feed::tell(&self.lanes, unit, before, &snapshot, &changes);
+                let told = feed::tell(&self.changes, unit, before, &snapshot, &changes);
                 told.await
                     .map_err(|error| (error.class, error.to_string()))?;
                 changes.len()
@@ -477,14 +610,14 @@ impl Collector<AwsCloud> {
             message: "no AWS region is configured: set AWS_REGION to the one this runs in".into(),
         })?;
         let region = region.to_string();
-        let (store, lanes) = Collector::<AwsCloud>::outputs(sdk, &config, variable).await?;
+        let outputs = Collector::<AwsCloud>::outputs(sdk, &config, variable).await?;
         let queue = config
             .fan_out_queue
             .clone()
             .map(|url| Queue::new(Arc::clone(&cloud), url, region.clone()));
         Ok(Collector {
             queue,
-            ..Collector::new(cloud, store, lanes, config, region, now)
+            ..Collector::new(cloud, outputs, config, region, now)
         })
     }
 }
@@ -503,8 +636,31 @@ impl Run<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .add(report);
-        (self.observe)(report);
+        (self.observe)(Report::Unit(report));
     }
+
+    fn measured(&self, report: &MetricReport) {
+        report.log();
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        summary.metrics.add(report);
+        drop(summary);
+        (self.observe)(Report::Metrics(report));
+    }
+}
+
+/// What is reported of an account that could not be entered.
+fn unknown_unit() -> Unit {
+    Unit {
+        account: "unknown".into(),
+        region: GLOBAL.into(),
+        partition: "aws".into(),
+        roles: Vec::new(),
+    }
+}
+
+fn roles(target: &Target) -> Vec<String> {
+    let roles = target.chain.iter();
+    roles.map(|hop| hop.role.to_string()).collect()
 }
 
 fn queue_error(message: String) -> RunError {

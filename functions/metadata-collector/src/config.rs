@@ -1,6 +1,13 @@
 //! Configuration from environment variables: one table, read once, into validated values.
 
+mod metrics;
+
 use std::time::Duration;
+
+pub use metrics::{
+    METRIC_BUDGET, METRIC_CATCH_UP_HOURS, METRIC_DESTINATIONS, METRIC_INTERVAL,
+    METRIC_MONITORING_ACCOUNTS, METRIC_SELECT, MetricConfig,
+};
 
 use delivery::destination::BATCH_BYTES;
 use delivery::encoding::Content;
@@ -201,6 +208,12 @@ pub const VARIABLES: &[Variable] = &[
     DEADLINE_RESERVE_MS,
     INDEX,
     INDEX_KEEP_HOURS,
+    METRIC_DESTINATIONS,
+    METRIC_SELECT,
+    METRIC_INTERVAL,
+    METRIC_BUDGET,
+    METRIC_CATCH_UP_HOURS,
+    METRIC_MONITORING_ACCOUNTS,
     METRICS_NAMESPACE,
 ];
 
@@ -253,6 +266,8 @@ pub struct Config {
     pub deadline_reserve: Duration,
     /// How long interfaces that vanished stay in the index; `None` when no index is written.
     pub index_keep: Option<Duration>,
+    /// The settings of metrics.
+    pub metrics: MetricConfig,
     /// Namespace of the function's metrics.
     pub metrics_namespace: String,
 }
@@ -296,6 +311,7 @@ impl Config {
                 DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?,
             ),
             index_keep: index_keep(lookup)?,
+            metrics: MetricConfig::from_lookup(lookup)?,
             metrics_namespace: METRICS_NAMESPACE.value(lookup)?.trim().to_owned(),
         })
     }

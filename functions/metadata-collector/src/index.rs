@@ -103,7 +103,7 @@ impl Previous {
         };
         let condition = condition(self.object.as_ref());
         let put = objects.put(key, bytes, condition, CONTENT_TYPE).await;
-        put.map(|()| indexed).map_err(|error| error.to_string())
+        put.map(|_| indexed).map_err(|error| error.to_string())
     }
 }
 

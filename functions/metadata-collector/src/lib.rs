@@ -19,6 +19,7 @@ pub mod config;
 mod feed;
 pub mod index;
 pub mod job;
+pub mod metrics;
 pub mod pace;
 mod plan;
 pub mod queue;

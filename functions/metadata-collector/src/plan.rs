@@ -12,18 +12,36 @@ use telemetry::target::{Accounts, Hop, Regions, Target};
 use crate::cloud::{Cloud, Place};
 use crate::collector::{Collector, RunError, class_of};
 use crate::config::{Estate, Reach};
-use crate::job::Job;
+use crate::job::{Export, Job};
 use crate::sessions::ChainFailure;
 
 impl<C: Cloud> Collector<C> {
-    /// The jobs of a full run: one for each account.
+    /// The jobs of a full run of an export: one for each account.
     ///
     /// # Errors
     /// The primary role is refused, or the organization's accounts are not known.
-    pub async fn plan(&self) -> Result<Vec<Job>, RunError> {
+    pub async fn plan(&self, export: Export) -> Result<Vec<Job>, RunError> {
+        let mut jobs = self.jobs_of(export).await?;
+        let monitoring = &self.config.metrics.monitoring_accounts;
+        if export == Export::Metrics && !monitoring.is_empty() {
+            let accounts: Vec<String> = jobs
+                .iter()
+                .filter_map(|job| job.target.account.clone())
+                .collect();
+            for job in &mut jobs {
+                let account = job.target.account.as_ref();
+                if account.is_none_or(|account| monitoring.contains(account)) {
+                    job.elsewhere = accounts.clone();
+                }
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn jobs_of(&self, export: Export) -> Result<Vec<Job>, RunError> {
         let reach = match &self.config.estate {
             Estate::Targets(targets) => {
-                let whole = |target: &Target| Job::whole(target.clone(), false);
+                let whole = |target: &Target| Job::whole(export, target.clone(), false);
                 return Ok(targets.iter().map(whole).collect());
             }
             Estate::Accounts(reach) => reach,
@@ -84,7 +102,7 @@ impl<C: Cloud> Collector<C> {
                 regions: regions.clone(),
                 chain: way,
             };
-            jobs.push(Job::whole(target, lists_accounts && account == own));
+            jobs.push(Job::whole(export, target, lists_accounts && account == own));
         }
         Ok(jobs)
     }

@@ -240,4 +240,15 @@ impl Cloud for RecordedCloud {
         }
         Ok(self.answer(place, call))
     }
+
+    async fn ask(
+        &self,
+        place: &Place,
+        _: &String,
+        operation: &str,
+        _: &Map<String, Value>,
+    ) -> Result<Value, CallFailure> {
+        let message = format!("{}:{operation} was not recorded", place.service.id());
+        Err(CallFailure::of_code("NotRecorded", &message, None))
+    }
 }

@@ -7,7 +7,17 @@ use serde_json::{Map, Value, json};
 use telemetry::describe::state::State;
 use telemetry::snapshot::{Collected, Unit};
 
+use crate::metrics::{METRICS as METRIC_METRICS, MetricReport, MetricSummary};
 use crate::sessions::ChainFailure;
+
+/// What is told of a run while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Report<'r> {
+    /// A unit of metadata is done.
+    Unit(&'r UnitReport),
+    /// The metrics of an account and region are done.
+    Metrics(&'r MetricReport),
+}
 
 /// What became of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -276,6 +286,8 @@ pub struct Summary {
     pub interfaces: u64,
     /// Shards that could not be written, and directories.
     pub index_errors: u64,
+    /// What became of metrics.
+    pub metrics: MetricSummary,
 }
 
 /// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
@@ -329,6 +341,7 @@ impl Summary {
         self.index_bytes += other.index_bytes;
         self.interfaces += other.interfaces;
         self.index_errors += other.index_errors;
+        self.metrics.join(&other.metrics);
     }
 
     /// Units that became this.
@@ -347,6 +360,7 @@ impl Summary {
         UnitState::ALL
             .iter()
             .all(|state| state.is_fine() || self.units(*state) == 0)
+            && self.metrics.is_fine()
     }
 
     /// The summary as JSON.
@@ -357,7 +371,7 @@ impl Summary {
             .filter(|(_, count)| *count > 0)
             .map(|(state, count)| (state.label().to_owned(), json!(count)))
             .collect();
-        json!({
+        let mut summary = json!({
             "units": self.units.iter().sum::<u64>(),
             "states": units,
             "rows": self.rows,
@@ -367,7 +381,11 @@ impl Summary {
             "index_bytes": self.index_bytes,
             "interfaces": self.interfaces,
             "index_errors": self.index_errors,
-        })
+        });
+        if let (false, Some(members)) = (self.metrics.is_empty(), summary.as_object_mut()) {
+            members.insert("metrics".to_owned(), self.metrics.to_json());
+        }
+        summary
     }
 
     /// The metrics record of an invocation: one line for standard output.
@@ -395,6 +413,24 @@ impl Summary {
             self.index_errors,
             duration.as_millis() as u64,
         ];
-        metrics::record(namespace, function, time_ms, METRICS.iter().zip(values))
+        let own = METRICS.iter().zip(values);
+        // A run is of one export, and its zeros say nothing of the other.
+        let of_metrics = METRIC_METRICS.iter().zip(self.metrics.values());
+        match (
+            self.metrics.is_empty(),
+            self.units.iter().all(|count| *count == 0),
+        ) {
+            (true, _) => metrics::record(namespace, function, time_ms, own),
+            (false, true) => {
+                let duration = METRICS
+                    .last()
+                    .into_iter()
+                    .zip([duration.as_millis() as u64]);
+                let handed_on = own.filter(|((name, _), _)| *name == "JobsHandedOn");
+                let all = of_metrics.chain(handed_on).chain(duration);
+                metrics::record(namespace, function, time_ms, all)
+            }
+            (false, false) => metrics::record(namespace, function, time_ms, own.chain(of_metrics)),
+        }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 use telemetry::describe::state::CallFailure;
+use telemetry::describe::walk::Call;
 use telemetry::target::Hop;
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -16,6 +18,18 @@ const BEFORE_THE_END: SignedDuration = SignedDuration::from_mins(5);
 /// How long a refused role is taken as refused, so that a thousand accounts behind one role do not
 /// ask a thousand times.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often one call is made with fresh credentials: other calls of the same session may end it too.
+const MAX_RENEWALS: u32 = 3;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'c> {
+    /// A call of the catalogue.
+    Call(&'c Call),
+    /// Another operation, with its parameters.
+    Operation(&'c str, &'c Map<String, Value>),
+}
 
 /// A role on the way that was not given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,9 +166,39 @@ impl<C: Cloud> Sessions<C> {
         })
     }
 
+    /// Makes a call with the session at the end of a chain; again with fresh credentials when AWS says that they have ended.
+    ///
+    /// # Errors
+    /// The hop that was refused. That the call itself fails is its answer.
+    pub async fn ask(
+        &self,
+        chain: &[Hop],
+        lane: &C::Lane,
+        asked: Asked<'_>,
+    ) -> Result<Result<Value, CallFailure>, ChainFailure> {
+        let mut renewals = 0;
+        loop {
+            let session = self.session(chain).await?;
+            let answer = match asked {
+                Asked::Call(call) => self.cloud.call(lane, &session.credentials, call).await,
+                Asked::Operation(operation, parameters) => {
+                    let with = &session.credentials;
+                    self.cloud.ask(lane, with, operation, parameters).await
+                }
+            };
+            match answer {
+                Err(failure) if failure.is_expired() && renewals < MAX_RENEWALS => {
+                    self.give_up(chain, &session).await;
+                    renewals += 1;
+                }
+                answer => return Ok(answer),
+            }
+        }
+    }
+
     /// Gives a session up that AWS says has ended, however long it should have lasted: the next one
     /// asks anew, the whole chain.
-    pub async fn give_up(&self, chain: &[Hop], ended: &Session<C::Credentials>) {
+    async fn give_up(&self, chain: &[Hop], ended: &Session<C::Credentials>) {
         let place = self.place(chain);
         if !matches!(&*place.lock().await, Held::Granted(_, g) if *g == ended.generation) {
             // Somebody was faster.

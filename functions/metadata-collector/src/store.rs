@@ -46,11 +46,13 @@ pub enum StoreError {
     /// Another run wrote the current snapshot since it was read.
     #[error("another run replaced {0} in the meantime")]
     Replaced(String),
-    /// What is there is no snapshot that this program reads.
-    #[error("{place} is not a snapshot: {reason}. Move it away to start anew")]
+    /// What is there is nothing that this program reads.
+    #[error("{place} is not a {what}: {reason}. Move it away to start anew")]
     Unreadable {
         /// The file or object.
         place: String,
+        /// What it should be.
+        what: &'static str,
         /// What is wrong with it.
         reason: String,
     },
@@ -154,8 +156,10 @@ impl SnapshotStore {
             None => Condition::New,
             Some(kept) => Condition::Same(kept.revision.as_deref()),
         };
-        let put = objects.put(&current, bytes, condition, CONTENT_TYPE);
-        Ok(put.await?)
+        objects
+            .put(&current, bytes, condition, CONTENT_TYPE)
+            .await?;
+        Ok(())
     }
 
     /// The keys of all current snapshots, sorted.
@@ -194,6 +198,7 @@ impl SnapshotStore {
     fn unreadable(&self, key: &str, reason: String) -> StoreError {
         StoreError::Unreadable {
             place: self.objects().place(key),
+            what: "snapshot",
             reason,
         }
     }

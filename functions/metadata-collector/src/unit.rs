@@ -18,10 +18,7 @@ use telemetry::target::Hop;
 use tokio::time::Instant;
 
 use crate::cloud::{Cloud, Lanes, Place};
-use crate::sessions::{ChainFailure, Sessions};
-
-/// How often one call is made with fresh credentials: other calls of the same session may end it too.
-const MAX_RENEWALS: u32 = 3;
+use crate::sessions::{Asked, ChainFailure, Sessions};
 
 /// Endpoints of a service in a row that nobody answered for, after which the others are not asked.
 const SILENT_ENDPOINTS: usize = 2;
@@ -269,26 +266,15 @@ impl<C: Cloud> Asking<'_, C> {
         }
     }
 
-    /// Makes a call; again with fresh credentials when AWS says that they have ended.
     async fn call(&self, lane: &C::Lane, call: &Call) -> Result<Value, CallFailure> {
-        let mut renewals = 0;
-        loop {
-            let session = match self.sessions.session(&self.order.chain).await {
-                Ok(session) => session,
-                Err(failed) => {
-                    let failure = failed.failure.clone();
-                    let _ = self.chain_failure.set(failed);
-                    return Err(failure);
-                }
-            };
-            match self.cloud.call(lane, &session.credentials, call).await {
-                Err(failure) if failure.is_expired() && renewals < MAX_RENEWALS => {
-                    self.sessions.give_up(&self.order.chain, &session).await;
-                    renewals += 1;
-                }
-                answer => return answer,
-            }
-        }
+        let asked = self
+            .sessions
+            .ask(&self.order.chain, lane, Asked::Call(call));
+        asked.await.unwrap_or_else(|failed| {
+            let failure = failed.failure.clone();
+            let _ = self.chain_failure.set(failed);
+            Err(failure)
+        })
     }
 }
 

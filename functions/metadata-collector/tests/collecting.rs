@@ -16,11 +16,13 @@ use flate2::read::GzDecoder;
 use invocation::{Budget, aws};
 use jiff::{SignedDuration, Timestamp};
 use metadata_collector::cloud::{Cloud, Granted, Place};
+use metadata_collector::collector::Outputs;
+use metadata_collector::job::Export;
 use metadata_collector::recorded_cloud::RecordedCloud;
-use metadata_collector::report::{UnitReport, UnitState};
+use metadata_collector::report::{Report, UnitReport, UnitState};
 use metadata_collector::store::{SnapshotStore, current_key};
 use metadata_collector::{Collector, Config};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use telemetry::describe::catalogue::Endpoint;
 use telemetry::describe::service::Service;
 use telemetry::describe::state::{CallFailure, Silence, State};
@@ -168,6 +170,16 @@ impl Cloud for Troubled {
             None => self.cloud.call(place, &with.0, call).await,
         }
     }
+
+    async fn ask(
+        &self,
+        place: &Place,
+        with: &Self::Credentials,
+        operation: &str,
+        parameters: &Map<String, Value>,
+    ) -> Result<Value, CallFailure> {
+        self.cloud.ask(place, &with.0, operation, parameters).await
+    }
 }
 
 fn vpcs(ids: &[&str]) -> Value {
@@ -236,16 +248,20 @@ async fn collect_within(
     let cloud = Arc::new(cloud);
     let collector = Collector::new(
         Arc::clone(&cloud),
-        store,
-        lanes.unwrap(),
+        Outputs {
+            changes: lanes.unwrap(),
+            ..Outputs::of(store)
+        },
         config,
         "us-east-1".into(),
         now,
     );
     let units = Mutex::new(Vec::new());
     let summary = collector
-        .everything(&budget, &|report: &UnitReport| {
-            units.lock().unwrap().push(report.clone())
+        .everything(Export::Metadata, &budget, &|report: Report<'_>| {
+            if let Report::Unit(report) = report {
+                units.lock().unwrap().push(report.clone());
+            }
         })
         .await;
     Ran {

@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 
 use metadata_collector::config::VARIABLES;
-use metadata_collector::job::{self, Invocation};
+use metadata_collector::job::{self, Export, Invocation};
 use telemetry::describe::catalogue::{CATALOGUE, Endpoint, Per, Scope};
 
 fn project() -> PathBuf {
@@ -119,7 +119,10 @@ fn the_sample_events_are_taken() {
         let text = std::fs::read_to_string(directory.join(file)).unwrap();
         job::read(&serde_json::from_str(&text).unwrap()).unwrap_or_else(|e| panic!("{file}: {e}"))
     };
-    assert_eq!(event("schedule.json"), Invocation::Schedule);
+    assert_eq!(
+        event("schedule.json"),
+        Invocation::Everything(Export::Metadata)
+    );
     let Invocation::Job(job) = event("job.json") else {
         panic!("job.json is no job");
     };

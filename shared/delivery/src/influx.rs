@@ -32,7 +32,7 @@ pub(crate) fn write_line(out: &mut Vec<u8>, point: &Datapoint<'_>) {
         snake_case(&point.namespace.replace('/', "_"))
     );
     // An equals sign needs no escape there, and may have one nowhere else.
-    escape(out, &measurement, &[b',', b' ']);
+    escape(out, &measurement, b", ");
     for (name, text) in tags(point) {
         out.push(b',');
         escape(out, &name, &SPECIAL);

@@ -279,6 +279,8 @@ impl Store {
     /// Writes an object: a reader finds the old one or the new one, whole. `content_type` is its media
     /// type, which a directory does not keep.
     ///
+    /// Returns what tells it from a later one of the same key, as [`Store::get`] would; `None` in a directory.
+    ///
     /// # Errors
     /// [`StoreError::Replaced`] when the condition is not met; then nothing is written.
     pub async fn put(
@@ -287,11 +289,12 @@ impl Store {
         bytes: Bytes,
         condition: Condition<'_>,
         content_type: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         match self {
             Store::Directory(root) => {
                 let path = root.join(key);
                 let written = write_file(&path, &bytes);
+                let written = written.map(|()| None);
                 written.map_err(|error| StoreError::file(&path, "written", &error))
             }
             Store::S3 {
@@ -317,8 +320,9 @@ impl Store {
                     Condition::New => put.if_none_match("*"),
                     Condition::Same(Some(etag)) => put.if_match(etag),
                 };
-                let Err(error) = put.send().await else {
-                    return Ok(());
+                let error = match put.send().await {
+                    Ok(written) => return Ok(written.e_tag().map(str::to_owned)),
+                    Err(error) => error,
                 };
                 let replaced = match error.code() {
                     Some("PreconditionFailed" | "ConditionalRequestConflict") => true,

@@ -43,6 +43,12 @@ impl Budget {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
 
+    /// The time that is left; `None` for time without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        self.until.map(left)
+    }
+
     /// Runs work until the budget is spent; `None` when it was not done by then.
     pub async fn run<F: Future>(&self, work: F) -> Option<F::Output> {
         match self.until {

@@ -15,8 +15,10 @@ pub mod datapoint;
 pub mod discovery;
 pub mod ledger;
 pub mod reading;
+pub mod resources;
 pub mod series;
 pub mod statistic;
+pub mod survey;
 
 pub use catalogue::{Catalogue, Metric, Namespace, Set};
 pub use choice::Choice;

@@ -21,6 +21,8 @@ pub struct InventoryRow<'i> {
     pub vpc: Option<&'i str>,
     /// Its state, as AWS writes it.
     pub state: Option<&'i str>,
+    /// Its tags.
+    pub tags: &'i BTreeMap<String, String>,
     /// What else there is to say.
     pub what: String,
 }
@@ -65,6 +67,7 @@ impl<T: Entity> Resource<T> {
             region: self.region.as_deref(),
             vpc: T::vpc(self),
             state: T::state(self),
+            tags: &self.tags,
             what: T::what(self),
         }
     }

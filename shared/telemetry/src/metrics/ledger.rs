@@ -57,6 +57,12 @@ impl Reach {
         floor(self.now - i64::from(group.settle), group.period)
     }
 
+    /// Where reading a group begins that was never read: one interval of what is settled, one period at least.
+    pub fn first(&self, group: &Group) -> i64 {
+        let periods = self.interval.div_ceil(group.period.max(1)).max(1);
+        self.settled(group) - i64::from(periods) * i64::from(group.period)
+    }
+
     /// Where reading a series begins that was not known, or was known up to `since`, when its group is read up to `cursor`.
     pub fn missed(&self, group: &Group, since: Option<i64>, cursor: i64) -> Option<Span> {
         let earliest = self.earliest(group.period, cursor);
@@ -195,10 +201,7 @@ impl Ledger {
                     cursor.max(earliest)
                 }
                 None if reach.since.is_some() => earliest,
-                None => {
-                    let periods = reach.interval.div_ceil(period.max(1)).max(1);
-                    end - i64::from(periods) * i64::from(period)
-                }
+                None => reach.first(group),
             };
             if start < end {
                 let span = Span { period, start, end };
