@@ -13,6 +13,7 @@ import math
 import pathlib
 import re
 import sys
+from datetime import datetime
 
 import duckdb
 import polars
@@ -254,7 +255,7 @@ def main():
             expected = sorted(map(flow, records), key=lambda row: row.get("start", math.inf))
         elif path.parent.name == "datapoints":
             kinds = DATAPOINT_KINDS
-            expected = [{**record, "time": micros(record["time"])} for record in records]
+            expected = [{**record, "time": int(datetime.fromisoformat(record["time"]).timestamp()) * 1_000_000} for record in records]
         else:
             kinds = firewall_kinds
             expected = [firewall(record, columns) for record in records]

@@ -35,16 +35,16 @@ pub(crate) fn write_line(out: &mut Vec<u8>, point: &Datapoint<'_>) {
     escape(out, &measurement, b", ");
     for (name, text) in tags(point) {
         out.push(b',');
-        escape(out, &name, &SPECIAL);
+        escape(out, &name, SPECIAL);
         out.push(b'=');
-        escape(out, &text, &SPECIAL);
+        escape(out, &text, SPECIAL);
     }
     out.push(b' ');
     let statistic = point.statistic.to_string().replace('.', "_");
     escape(
         out,
         &snake_case(&format!("{}_{statistic}", point.metric)),
-        &SPECIAL,
+        SPECIAL,
     );
     out.push(b'=');
     // Writing a number to a vector does not fail; numbers without an `i` behind them are floats.
@@ -54,7 +54,7 @@ pub(crate) fn write_line(out: &mut Vec<u8>, point: &Datapoint<'_>) {
 }
 
 /// What a backslash stands before in keys and values of tags, and in keys of fields.
-const SPECIAL: [u8; 3] = [b',', b'=', b' '];
+const SPECIAL: &[u8] = b",= ";
 
 /// The tags by their names; those without a value are none.
 fn tags(point: &Datapoint<'_>) -> BTreeMap<String, String> {
