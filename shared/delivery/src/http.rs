@@ -322,7 +322,8 @@ impl HttpDestination {
             };
             let random = self.timer.random();
             let Some(delay) = self.policy.delay(attempt, error.class, error.asked, random) else {
-                if attempt > 1 {
+                // What is refused for good is said in the same words however often it was asked: they are kept.
+                if attempt > 1 && error.class == FailureClass::Retry {
                     error.reason = format!("{} (attempt {attempt})", error.reason);
                 }
                 return Err(error);
