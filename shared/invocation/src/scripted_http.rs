@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -14,6 +15,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
 
 use crate::aws;
 
@@ -22,6 +25,17 @@ use crate::aws;
 pub enum Reply {
     /// An answer: status and body.
     Answer(u16, String),
+    /// An answer with headers, and with a body that is cut.
+    Whole {
+        /// The status.
+        status: u16,
+        /// The headers.
+        headers: Vec<(&'static str, String)>,
+        /// The body.
+        body: Vec<u8>,
+        /// How many bytes of the body come before the connection breaks; `None` when it does not.
+        breaks_at: Option<usize>,
+    },
     /// The connection is refused.
     Refused,
     /// The connection ends in the middle.
@@ -100,6 +114,12 @@ impl ScriptedHttp {
         arrived.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        let arrived = self.arrived.lock();
+        arrived.unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The configuration that functions have, with everything sent here, for us-east-1.
     pub async fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::builder()
@@ -135,6 +155,19 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.http.answer(&request, self.patience)
+    }
+}
+
+/// Without a time: silence lasts.
+impl HttpConnector for ScriptedHttp {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.answer(&request, None)
+    }
+}
+
+impl ScriptedHttp {
+    fn answer(&self, request: &HttpRequest, patience: Option<Duration>) -> HttpConnectorFuture {
         let header = |(name, value): (&str, &str)| (name.to_lowercase(), value.to_owned());
         let arrived = Arrived {
             method: request.method().to_owned(),
@@ -142,20 +175,26 @@ impl HttpConnector for Connector {
             headers: request.headers().iter().map(header).collect(),
             body: request.body().bytes().unwrap_or_default().to_vec(),
         };
-        let reply = (self.http.answers)(&arrived);
-        let patience = self.patience;
-        let mut all = self
-            .http
-            .arrived
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let reply = (self.answers)(&arrived);
+        let mut all = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(arrived);
         HttpConnectorFuture::new(async move {
             match reply {
-                Some(Reply::Answer(status, body)) => {
-                    let status = StatusCode::try_from(status)
-                        .map_err(|error| ConnectorError::user(error.into()))?;
-                    Ok(HttpResponse::new(status, SdkBody::from(body)))
+                Some(Reply::Answer(status, body)) => response(status, &[], SdkBody::from(body)),
+                Some(Reply::Whole {
+                    status,
+                    headers,
+                    body,
+                    breaks_at: None,
+                }) => response(status, &headers, SdkBody::from(body)),
+                Some(Reply::Whole {
+                    status,
+                    headers,
+                    mut body,
+                    breaks_at: Some(at),
+                }) => {
+                    body.truncate(at);
+                    response(status, &headers, broken(body))
                 }
                 Some(Reply::Cut) => Err(ConnectorError::io("connection reset".into())),
                 Some(Reply::Silence) => match patience {
@@ -169,4 +208,26 @@ impl HttpConnector for Connector {
             }
         })
     }
+}
+
+fn response(
+    status: u16,
+    headers: &[(&'static str, String)],
+    body: SdkBody,
+) -> Result<HttpResponse, ConnectorError> {
+    let user = |error: BoxError| ConnectorError::user(error);
+    let status = StatusCode::try_from(status).map_err(|error| user(error.into()))?;
+    let mut response = HttpResponse::new(status, body);
+    for (name, value) in headers {
+        let inserted = response.headers_mut().try_insert(*name, value.clone());
+        inserted.map_err(|error| user(error.into()))?;
+    }
+    Ok(response)
+}
+
+/// A body that begins so, and then the connection is reset.
+fn broken(begins: Vec<u8>) -> SdkBody {
+    let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let frames = [Ok(Frame::data(Bytes::from(begins))), Err(reset)];
+    SdkBody::from_body_1_x(StreamBody::new(futures_util::stream::iter(frames)))
 }
