@@ -65,16 +65,27 @@ impl Forwarder {
         let mut connections = Connections::new(aws, variable);
         let lanes = lane::open(&config.destinations, &mut connections).await;
         let lanes = lanes.map_err(|error| DESTINATIONS.error(error))?;
+        Ok(Forwarder::into_lanes(config, source, index, aws, lanes))
+    }
+
+    /// A forwarder to destinations that are open already, instead of those that the configuration names.
+    pub fn into_lanes(
+        config: Config,
+        source: AnySource,
+        index: Option<Arc<Index>>,
+        aws: &SdkConfig,
+        lanes: Vec<Lane>,
+    ) -> Forwarder {
         let quarantine = config.quarantine.as_ref();
         let quarantine = quarantine.map(|url| Quarantine::new(Store::on(url, aws)));
-        Ok(Forwarder {
+        Forwarder {
             sdk: aws.clone(),
             quarantine,
             config,
             source,
             index,
             lanes,
-        })
+        }
     }
 
     /// The configuration.
