@@ -19,6 +19,7 @@ use delivery::http::{HttpClient, HttpClients, HttpDestination, HttpOptions};
 use delivery::retry::{RetryPolicy, Sleep, Timer};
 use delivery::secret::Secret;
 use delivery::{Batch, Confirmation, DeliveryError, Destination, Origin};
+use e2e::chance::{Chance, setting};
 use e2e::fault_server::{Ends, Fault, FaultServer, Reads, Request, TOO_LARGE, answer, certificate};
 use e2e::within;
 use telemetry::FailureClass;
@@ -891,28 +892,8 @@ async fn a_delivery_that_is_dropped_asks_no_more() {
 
 // The law.
 
-/// Numbers that follow from a seed: splitmix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
-}
-
 /// A record that the receiver finds wrong has a number that ends so.
 const WRONG: &str = "13}";
-
-fn setting(name: &str, default: u64) -> u64 {
-    let value = std::env::var(name).ok();
-    value.map_or(default, |value| {
-        value.parse().unwrap_or_else(|_| panic!("{name}={value}"))
-    })
-}
 
 /// Rows in = delivered ∪ poison ∪ returned for retry, whatever the receiver does; and a row that arrives twice does
 /// so under one key.

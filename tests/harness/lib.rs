@@ -16,6 +16,7 @@
 )]
 
 pub mod binaries;
+pub mod chance;
 pub mod enrichers;
 pub mod fault_server;
 pub mod generated;
