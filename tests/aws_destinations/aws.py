@@ -2,8 +2,10 @@
 
     python aws.py          prints one line of JSON, then serves until its standard input ends
 
-It has a bucket `lake`, a KMS key with the alias `alias/lake`, a stream `flows` that Firehose delivers to the bucket
-`landing`, secrets and a SecureString. The line names the port, the key's ARN, the ARN of a secret, and values.
+It has buckets `lake`, `logs`, `aside` and, with versioning, `versions`; a KMS key with the alias `alias/lake`, a stream
+`flows` that Firehose delivers to the bucket `landing`, secrets and a SecureString; and a queue `flows`, whose messages go
+to the queue `dead` when they come for the second time. Neither hides a message that was received. The line names the
+port, the key's ARN, the ARN of a secret, the URLs of the queues, and values.
 """
 
 import json
@@ -28,8 +30,9 @@ def main() -> None:
         return session.client(service, endpoint_url=f"http://127.0.0.1:{port}")
 
     s3 = client("s3")
-    for bucket in ["lake", "landing"]:
+    for bucket in ["lake", "landing", "logs", "aside", "versions"]:
         s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
     kms = client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     kms.create_alias(AliasName="alias/lake", TargetKeyId=key)
@@ -49,7 +52,14 @@ def main() -> None:
     ssm.put_parameter(Name="/prod/token", Type="SecureString", Value="before", KeyId="alias/lake")
     ssm.put_parameter(Name="/prod/token", Type="SecureString", Value=TOKEN, KeyId="alias/lake", Overwrite=True)
 
-    print(json.dumps({"port": port, "key": key, "object": object_arn, "token": TOKEN}), flush=True)
+    sqs = client("sqs")
+    dead = sqs.create_queue(QueueName="dead", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    queue = sqs.create_queue(QueueName="flows", Attributes={"VisibilityTimeout": "0", "RedrivePolicy": redrive})["QueueUrl"]
+
+    started = {"port": port, "key": key, "object": object_arn, "token": TOKEN, "queue": queue, "dead": dead}
+    print(json.dumps(started), flush=True)
     sys.stdin.read()
     server.stop()
 
