@@ -11,9 +11,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_config::SdkConfig;
+use aws_smithy_types::base64;
 use bytes::Bytes;
 use delivery::destination::Connections;
 use delivery::directory::object_path;
@@ -28,6 +29,8 @@ use flow_forwarder::event::ObjectRef;
 use flow_forwarder::source::{Body, DirectorySource, ObjectSource, OpenObject, S3Source};
 use futures_util::future::join_all;
 use invocation::aws;
+use invocation::scripted_http::{Reply, ScriptedHttp};
+use serde_json::{Value, json};
 use telemetry::FailureClass;
 use tempfile::TempDir;
 
@@ -67,6 +70,28 @@ enum Place {
     Bucket(S3Server, &'static str),
     /// Which keeps what came first under an `Idempotency-Key`, as receivers that know it do.
     Receiver(FaultServer),
+    /// Which knows no batches: what comes twice is there twice, and the lines tell.
+    Stream(Arc<Mutex<BTreeSet<Vec<u8>>>>),
+}
+
+/// A Firehose that takes everything, and the lines that it took.
+fn firehose() -> (ScriptedHttp, Arc<Mutex<BTreeSet<Vec<u8>>>>) {
+    let taken = Arc::<Mutex<BTreeSet<Vec<u8>>>>::default();
+    let lines = Arc::clone(&taken);
+    let http = ScriptedHttp::answering(move |arrived| {
+        let input: Value = serde_json::from_slice(&arrived.body).unwrap();
+        let records = input["Records"].as_array().unwrap().iter();
+        let answers = records.map(|record| {
+            let data = base64::decode(record["Data"].as_str().unwrap()).unwrap();
+            let of_record = data.split_inclusive(|byte| *byte == b'\n');
+            lines.lock().unwrap().extend(of_record.map(<[u8]>::to_vec));
+            json!({"RecordId": "49570"})
+        });
+        let answers: Vec<Value> = answers.collect();
+        let answer = json!({"FailedPutCount": 0, "RequestResponses": answers});
+        Some(Reply::answer(200, answer))
+    });
+    (http, taken)
 }
 
 impl Place {
@@ -86,6 +111,12 @@ impl Place {
                 let found = taken.iter().find(|request| request.key() == batch.id());
                 found.map(|request| request.body.clone())
             }
+            Place::Stream(lines) => {
+                let lines = lines.lock().unwrap();
+                let mut sent = batch.bytes.split_inclusive(|byte| *byte == b'\n');
+                let is_there = sent.all(|line| lines.contains(line));
+                is_there.then(|| batch.bytes.to_vec())
+            }
         }
     }
 
@@ -99,6 +130,7 @@ impl Place {
                 let keys: BTreeSet<&str> = taken.iter().map(Request::key).collect();
                 keys.len()
             }
+            Place::Stream(lines) => lines.lock().unwrap().len(),
         }
     }
 }
@@ -182,14 +214,15 @@ async fn destination_suite(destination: &impl Destination, place: &Place) {
 
     // Many at once, some of them the same: each is whole, and there once.
     let before = place.count();
-    let content = "{\"padding\":\"0123456789\"}\n".repeat(20_000);
+    let content =
+        |sequence| format!("{{\"padding\":\"01234567\",\"n\":{sequence}}}\n").repeat(20_000);
     let many: Vec<Batch> = (0..48)
-        .map(|n| batch("many.log", "r", n % 16, &content))
+        .map(|n| batch("many.log", "r", n % 16, &content(n % 16)))
         .collect();
     let delivered = join_all(many.iter().map(|batch| destination.deliver(batch))).await;
     assert!(delivered.iter().all(Result::is_ok));
     for batch in &many {
-        assert!(place.content(batch).unwrap() == content.as_bytes());
+        assert!(place.content(batch).unwrap() == batch.bytes);
     }
     assert_eq!(place.count(), before + 16);
 }
@@ -253,6 +286,14 @@ async fn a_receiver_over_http_is_a_destination() {
     let options = HttpOptions::new(server.url("/in").parse().unwrap());
     let destination = HttpDestination::new(options, HttpClient::new()).unwrap();
     destination_suite(&destination, &Place::Receiver(server)).await;
+}
+
+#[tokio::test]
+async fn a_stream_is_a_destination() {
+    let (http, taken) = firehose();
+    let url = "firehose://flows?region=eu-west-1".parse().unwrap();
+    let destination = open(&url, &http.sdk_config().await).await;
+    destination_suite(&destination, &Place::Stream(taken)).await;
 }
 
 #[tokio::test]
