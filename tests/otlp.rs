@@ -1,4 +1,4 @@
-//! OTLP as the official protobuf definitions read it, against NDJSON of the same records.
+//! OTLP as the official protobuf definitions and a receiver of others read it, against NDJSON of the same records.
 
 #![allow(
     missing_docs,
@@ -10,18 +10,28 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use delivery::encoding::{Compression, Encoding, Format};
+use delivery::http::{HttpClient, HttpDestination, HttpOptions};
 use delivery::ndjson::NdjsonEncoder;
 use delivery::otlp::logs::Home;
 use delivery::otlp::{OtlpLogsEncoder, OtlpMetricsEncoder};
-use e2e::{programs, project, samples};
-use serde_json::json;
+use delivery::{Batch, Destination, Origin};
+use e2e::{binaries, programs, project, samples, within};
+use serde_json::{Value, json};
+use telemetry::FailureClass;
 use telemetry::enrichment::{Enricher, FieldSet, Level, Loaded, Options};
 use telemetry::generate::{Generator, LogFormat};
 use telemetry::index::{Directory, Shard, of_documents};
 use telemetry::metrics::{Datapoint, Measured, Statistic};
 use telemetry::{LogReader, ReadOptions, Row};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 const HOME: (&str, &str) = ("999999999999", "eu-central-1");
 
@@ -176,4 +186,125 @@ fn the_official_definitions_read_what_ndjson_says() {
     let report = programs::report(&tools, "otlp/compare.py", &arguments, &[]);
     assert_eq!(report["differences"], json!([]), "{report:#}");
     assert_eq!(report["records"], json!(expected));
+}
+
+/// Rotel, an OpenTelemetry collector, which prints what it takes. It ends when this is dropped.
+struct Rotel {
+    child: Child,
+    address: SocketAddr,
+    said: Lines<BufReader<ChildStdout>>,
+    _work: tempfile::TempDir,
+}
+
+impl Rotel {
+    async fn start(tools: &Path) -> Rotel {
+        let place = "import os, rotel; print(os.path.dirname(rotel.__file__))";
+        let found = Command::new(tools.join("bin/python"))
+            .args(["-c", place])
+            .output();
+        let found = String::from_utf8(found.await.unwrap().stdout).unwrap();
+        // It cannot choose ports for itself.
+        let [grpc, http] = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let [grpc, address] = [grpc, http].map(|free| free.local_addr().unwrap());
+        let work = tempfile::tempdir().unwrap();
+        let mut child = Command::new(Path::new(found.trim()).join("rotel-agent"))
+            .arg("start")
+            .args(["--otlp-grpc-endpoint", &grpc.to_string()])
+            .args(["--otlp-http-endpoint", &address.to_string()])
+            .args(["--exporter", "blackhole", "--debug-log", "logs"])
+            .args(["--debug-log-verbosity", "detailed", "--log-format", "json"])
+            .arg("--pid-file")
+            .arg(work.path().join("pid"))
+            .current_dir(work.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        // It does not say when it listens.
+        while TcpStream::connect(address).is_err() {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+            tokio::task::yield_now().await;
+        }
+        Rotel {
+            child,
+            address,
+            said,
+            _work: work,
+        }
+    }
+
+    /// The values of an attribute of the records it takes, once there are so many.
+    async fn values(&mut self, attribute: &str, count: usize) -> Vec<u64> {
+        let mut values = Vec::new();
+        while values.len() < count {
+            let line = within("what the receiver says", self.said.next_line()).await;
+            let line = line.unwrap().expect("it goes on");
+            let value = line.trim().strip_prefix(&format!("-> {attribute}: Int("));
+            values.extend(value.map(|value| value.trim_end_matches(')').parse::<u64>().unwrap()));
+        }
+        values
+    }
+}
+
+#[tokio::test]
+async fn a_collector_takes_our_records_and_refuses_what_is_none() {
+    let Some(tools) = programs::tools() else {
+        return;
+    };
+    let mut rotel = within("the receiver's start", Rotel::start(&tools)).await;
+    let url = format!("otlp+http://{}", rotel.address);
+    let binary = tokio::task::spawn_blocking(binaries::cloud_export)
+        .await
+        .unwrap();
+    let run = |destination: &str| {
+        Command::new(binary)
+            .args(["run", "events/s3-put.json", "--destination", destination])
+            .current_dir(project())
+            .stdin(Stdio::null())
+            .output()
+    };
+    let sent = within("the program", run(&url)).await.unwrap();
+    assert!(
+        sent.status.success(),
+        "{}",
+        String::from_utf8_lossy(&sent.stderr)
+    );
+    let ndjson = within("the program", run("stdout:")).await.unwrap().stdout;
+    let records = ndjson
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let records = records.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    let expected: Vec<u64> = records
+        .map(|record| record["bytes"].as_u64().unwrap())
+        .collect();
+    assert!(expected.len() > 10, "{expected:?}");
+    let found = rotel.values("aws.vpc.flow.bytes", expected.len()).await;
+    assert_eq!(found, expected);
+
+    let options = HttpOptions::new(url.parse().unwrap());
+    let destination = HttpDestination::new(options, HttpClient::new()).unwrap();
+    let junk = Batch {
+        origins: Arc::new([Origin {
+            bucket: "logs".to_owned(),
+            key: "a.log".to_owned(),
+            revision: "r".to_owned(),
+        }]),
+        partition: "".into(),
+        sequence: 0,
+        may_be_combined: false,
+        records: 1,
+        encoding: Encoding {
+            format: Format::Otlp,
+            compression: Compression::None,
+        },
+        bytes: Bytes::from_static(b"junk"),
+    };
+    let refused = within("a delivery", destination.deliver(&junk))
+        .await
+        .unwrap_err();
+    let found = (refused.class, &*refused.code, refused.retries);
+    assert_eq!(found, (FailureClass::Poison, "Status400", 0), "{refused}");
+    rotel.child.kill().await.unwrap();
 }
