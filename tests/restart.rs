@@ -1,7 +1,7 @@
 //! The forwarder killed at random points and run on the same event again: what is in the bucket is what an
 //! undisturbed run leaves there.
 //!
-//! A round that fails is repeated by its seed: `E2E_SEED=7 cargo test -p e2e --test restart`.
+//! A round that fails is repeated by its seed: `E2E_SEED=7 cargo test --workspace --test end_to_end restart::`.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 

@@ -131,7 +131,7 @@ class Run:
 class Collector:
     """The collector with one directory for snapshots, run as often as a test likes."""
 
-    def __init__(self, binary, work, account="111111111111", seconds=300):
+    def __init__(self, binary, work, account="111111111111", seconds=1200):
         self.binary, self.account, self.seconds = pathlib.Path(binary).resolve(), account, seconds
         self.work = pathlib.Path(work)
         self.metadata = self.work / "metadata"

@@ -38,7 +38,7 @@ pub fn project() -> PathBuf {
 
 /// The result of work that must end some time; the bound only catches hangs.
 pub async fn within<F: Future>(what: &str, work: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(300), work)
+    tokio::time::timeout(Duration::from_secs(900), work)
         .await
         .unwrap_or_else(|_| panic!("{what} did not end"))
 }
