@@ -1,6 +1,7 @@
 //! The real programs: built once, started with a chosen environment, never left running.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -21,44 +22,50 @@ pub const FORWARDER_TO_TEST: &str = "E2E_FLOW_FORWARDER";
 
 /// The forwarder as Lambda runs it.
 pub fn flow_forwarder() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os(FORWARDER_TO_TEST) {
-        Some(path) => path.into(),
-        None => build("flow-forwarder", "flow-forwarder"),
-    })
+    static CHOSEN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let chosen = CHOSEN.get_or_init(|| std::env::var_os(FORWARDER_TO_TEST).map(PathBuf::from));
+    chosen
+        .as_deref()
+        .unwrap_or_else(|| &built()["flow-forwarder"])
 }
 
 /// The collector as Lambda runs it.
 pub fn metadata_collector() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("metadata-collector", "metadata-collector"))
+    &built()["metadata-collector"]
 }
 
 /// The command line program.
 pub fn cloud_export() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("cloud-export", "cloud-export"))
+    &built()["cloud-export"]
 }
 
-/// Builds a binary and asks cargo where it is, so that every way of choosing a target directory
-/// is honoured.
-fn build(package: &str, binary: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = std::process::Command::new(cargo)
-        .args(["build", "-p", package, "--bin", binary])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(crate::project())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo starts");
-    assert!(output.status.success(), "{binary} does not build");
-    let messages = String::from_utf8(output.stdout).unwrap();
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == binary)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable")
+/// The programs by name: built, and asked of cargo, so that every way of choosing a target directory is honoured.
+///
+/// What is built is the workspace and its tests, as `cargo test --workspace` does it: cargo then finds all of it
+/// done. A package alone would have other features of its dependencies, and build those once more.
+fn built() -> &'static BTreeMap<String, PathBuf> {
+    static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = std::process::Command::new(cargo)
+            .args(["build", "--workspace", "--bins", "--test", "end_to_end"])
+            .args(["--locked", "--message-format=json-render-diagnostics"])
+            .current_dir(crate::project())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        assert!(output.status.success(), "the programs do not build");
+        let messages = String::from_utf8(output.stdout).unwrap();
+        messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["kind"][0] == "bin")
+            .filter_map(|message| {
+                let name = message["target"]["name"].as_str()?.to_owned();
+                Some((name, message["executable"].as_str()?.into()))
+            })
+            .collect()
+    })
 }
 
 /// A running function.
@@ -171,9 +178,9 @@ impl Function {
         Function::start_of(flow_forwarder, server, settings).await
     }
 
-    /// Starts a function and waits until it asks for its first event.
-    pub async fn start_of(
-        binary: fn() -> &'static Path,
+    /// Starts a function and waits until it asks for its first event. What names the program may first build it.
+    pub async fn start_of<P: AsRef<OsStr> + Send + 'static>(
+        binary: impl FnOnce() -> P + Send + 'static,
         server: &S3Server,
         settings: &[(&str, &str)],
     ) -> Function {
@@ -214,8 +221,8 @@ impl Function {
         (output, init_errors)
     }
 
-    async fn spawn(
-        binary: fn() -> &'static Path,
+    async fn spawn<P: AsRef<OsStr> + Send + 'static>(
+        binary: impl FnOnce() -> P + Send + 'static,
         server: &S3Server,
         settings: &[(&str, &str)],
     ) -> Function {
@@ -243,9 +250,9 @@ impl Function {
         }
     }
 
-    /// Invokes the function with a minute to its deadline.
+    /// Invokes the function with five minutes to its deadline, which is enough beside many other tests.
     pub async fn invoke(&mut self, event: &Value) -> Answer {
-        self.invoke_for(event, Duration::from_secs(60)).await
+        self.invoke_for(event, Duration::from_secs(300)).await
     }
 
     /// Invokes the function with this long to its deadline.
