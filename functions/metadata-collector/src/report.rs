@@ -292,6 +292,7 @@ pub struct Summary {
 
 /// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
 const METRICS: &[(&str, &str)] = &[
+    ("UnitsCollected", "Count"),
     ("UnitsComplete", "Count"),
     ("UnitsPartial", "Count"),
     ("UnitsFailed", "Count"),
@@ -396,8 +397,11 @@ impl Summary {
         time_ms: u64,
         duration: Duration,
     ) -> Value {
+        let complete = self.units(UnitState::Complete) + self.units(UnitState::Superseded);
+        let in_part = self.units(UnitState::Partial) + self.units(UnitState::Deferred);
         let values = [
-            self.units(UnitState::Complete) + self.units(UnitState::Superseded),
+            complete + in_part,
+            complete,
             self.units(UnitState::Partial),
             self.units(UnitState::Failed),
             self.units(UnitState::Deferred),
@@ -432,5 +436,27 @@ impl Summary {
             }
             (false, false) => metrics::record(namespace, function, time_ms, own.chain(of_metrics)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_collected_in_part_counts_as_collected() {
+        let summary = Summary {
+            units: [5, 4, 3, 2, 1],
+            ..Summary::default()
+        };
+        let record = summary.metrics("CloudExport", "collector", 0, Duration::ZERO);
+        let count = |name: &str| record[name].as_u64().unwrap();
+        assert_eq!(count("UnitsCollected"), 5 + 4 + 2 + 1);
+        assert_eq!(
+            ["UnitsComplete", "UnitsPartial", "UnitsFailed", "UnitsDeferred"].map(count),
+            [5 + 1, 4, 3, 2]
+        );
+        let metrics = &record["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        assert_eq!(metrics.as_array().unwrap().len(), METRICS.len());
     }
 }
