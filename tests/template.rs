@@ -10,9 +10,13 @@
 
 use std::collections::BTreeSet;
 
+use e2e::programs::{self, tools};
 use flow_forwarder::config::VARIABLES as OF_FORWARDER;
 use metadata_collector::config::VARIABLES as OF_COLLECTOR;
+use serde_json::Value;
 use telemetry::describe::policy;
+use telemetry::flow::field::{FIELDS, Offered};
+use telemetry::selection::Selection;
 
 fn template() -> String {
     let path = e2e::project().join("template.yaml");
@@ -157,10 +161,18 @@ fn the_variables_are_those_of_the_functions() {
             );
         }
     }
-    // Whatever can be set of the collector can be set in the deployment.
-    let given = environment(&template, "MetadataCollector");
-    for variable in OF_COLLECTOR {
-        assert!(given.contains(&variable.name), "{}", variable.name);
+    // Whatever can be set of the functions can be set in the deployment, but for the place of temporary files.
+    for (function, variables) in [
+        ("FlowForwarder", OF_FORWARDER),
+        ("MetadataCollector", OF_COLLECTOR),
+    ] {
+        let given = environment(&template, function);
+        let settable = variables
+            .iter()
+            .filter(|v| v.name != "CLOUD_EXPORT_SPOOL");
+        for variable in settable {
+            assert!(given.contains(&variable.name), "{}", variable.name);
+        }
     }
     // Descriptions of parameters name them as well.
     let words = template.split(|c: char| !c.is_ascii_uppercase() && c != '_');
@@ -228,4 +240,50 @@ fn roles_allow_single_actions_and_name_what_they_are_allowed_on() {
     );
     // One more: the trust policy, for Lambda.
     assert_eq!(collector.matches("sts:AssumeRole").count(), 4);
+}
+
+/// Every field of flow logs that a format can name, as a set.
+fn fields(offered: Offered) -> BTreeSet<String> {
+    let fields = FIELDS.iter().filter(|field| {
+        // The values of tags take tags to be named when the flow log is made, which no template can.
+        (field.offered == offered || field.offered == Offered::Both) && !field.name.contains("-tag")
+    });
+    fields.map(|field| format!("${{{}}}", field.name)).collect()
+}
+
+#[test]
+fn the_templates_are_what_linters_and_the_functions_take() {
+    let Some(tools) = tools() else { return };
+    let arguments = ["--repo".into(), e2e::project().into()];
+    let report = programs::report(&tools, "deploy/templates.py", &arguments, &[]);
+    let texts = |value: &Value| -> Vec<String> {
+        let texts = value.as_array().unwrap().iter();
+        texts.map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+
+    // The role of an account may ask what the catalogue asks, and the primary role assume others besides.
+    let readers = report["reader"].as_array().unwrap();
+    assert_eq!(readers.len(), 2);
+    for (reader, statements) in readers.iter().zip([1, 2]) {
+        assert_eq!(reader.as_object().unwrap().len(), statements);
+        let allowed: BTreeSet<String> = texts(&reader["ReadNetworkMetadata"]).into_iter().collect();
+        assert_eq!(allowed, policy::actions());
+    }
+
+    // Flow logs have every field.
+    let formats: BTreeSet<BTreeSet<String>> = texts(&report["formats"])
+        .iter()
+        .map(|format| format.split_whitespace().map(str::to_owned).collect())
+        .collect();
+    let known = [Offered::Vpc, Offered::TransitGateway].map(fields);
+    assert_eq!(formats, BTreeSet::from(known));
+
+    // What leaves out a kind of logs is a selection.
+    let selections = report["selections"].as_object().unwrap();
+    let given = selections.values().filter_map(Value::as_str);
+    let given: BTreeSet<&str> = given.collect();
+    assert_eq!(given.len(), 2, "{given:?}");
+    for selection in given {
+        Selection::parse(selection).unwrap_or_else(|error| panic!("{selection}: {error}"));
+    }
 }
