@@ -167,9 +167,7 @@ fn the_variables_are_those_of_the_functions() {
         ("MetadataCollector", OF_COLLECTOR),
     ] {
         let given = environment(&template, function);
-        let settable = variables
-            .iter()
-            .filter(|v| v.name != "CLOUD_EXPORT_SPOOL");
+        let settable = variables.iter().filter(|v| v.name != "CLOUD_EXPORT_SPOOL");
         for variable in settable {
             assert!(given.contains(&variable.name), "{}", variable.name);
         }
@@ -258,7 +256,9 @@ fn the_templates_are_what_linters_and_the_functions_take() {
     let report = programs::report(&tools, "deploy/templates.py", &arguments, &[]);
     let texts = |value: &Value| -> Vec<String> {
         let texts = value.as_array().unwrap().iter();
-        texts.map(|text| text.as_str().unwrap().to_owned()).collect()
+        texts
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect()
     };
 
     // The role of an account may ask what the catalogue asks, and the primary role assume others besides.
@@ -286,4 +286,46 @@ fn the_templates_are_what_linters_and_the_functions_take() {
     for selection in given {
         Selection::parse(selection).unwrap_or_else(|error| panic!("{selection}: {error}"));
     }
+}
+
+#[test]
+fn the_terraform_module_is_what_the_functions_and_the_template_are() {
+    let Some(tools) = tools() else { return };
+    let arguments = ["--repo".into(), e2e::project().into()];
+    let report = programs::report(&tools, "deploy/terraform.py", &arguments, &[]);
+    if let Some(skipped) = report["skipped"].as_str() {
+        eprintln!("skipped in part: {skipped}");
+    }
+    let texts = |value: &Value| -> BTreeSet<String> {
+        let texts = value.as_array().unwrap().iter();
+        texts
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (function, variables) in [
+        ("flow-forwarder", OF_FORWARDER),
+        ("metadata-collector", OF_COLLECTOR),
+    ] {
+        let known = variables.iter().map(|v| v.name.to_owned());
+        assert_eq!(
+            texts(&report["settings"][function]),
+            known.collect(),
+            "{function}"
+        );
+    }
+    assert_eq!(report["reader"], policy::reader());
+    let known = [Offered::Vpc, Offered::TransitGateway].map(fields);
+    for (given, known) in report["fields"].as_array().unwrap().iter().zip(known) {
+        let given = texts(given);
+        let given: BTreeSet<String> = given.iter().map(|name| format!("${{{name}}}")).collect();
+        assert_eq!(given, known);
+    }
+    let template = template();
+    let alarms = resources(&template).into_iter();
+    let alarms =
+        alarms.filter(|(_, resource)| resource.starts_with("    Type: AWS::CloudWatch::Alarm"));
+    let alarms: BTreeSet<String> = alarms
+        .map(|(name, _)| name.trim_end_matches("Alarm").to_owned())
+        .collect();
+    assert_eq!(texts(&report["alarms"]), alarms);
 }
