@@ -453,7 +453,13 @@ mod tests {
         let count = |name: &str| record[name].as_u64().unwrap();
         assert_eq!(count("UnitsCollected"), 5 + 4 + 2 + 1);
         assert_eq!(
-            ["UnitsComplete", "UnitsPartial", "UnitsFailed", "UnitsDeferred"].map(count),
+            [
+                "UnitsComplete",
+                "UnitsPartial",
+                "UnitsFailed",
+                "UnitsDeferred"
+            ]
+            .map(count),
             [5 + 1, 4, 3, 2]
         );
         let metrics = &record["_aws"]["CloudWatchMetrics"][0]["Metrics"];
