@@ -28,6 +28,8 @@ OPERATIONS = {
         "DescribeTransitGatewayRouteTables", "GetTransitGatewayRouteTableAssociations",
         "GetTransitGatewayRouteTablePropagations", "SearchTransitGatewayRoutes",
         "GetTransitGatewayPrefixListReferences", "DescribeTransitGatewayConnects", "DescribeTransitGatewayConnectPeers",
+        # Not collected: what switches missing flow logs on.
+        "CreateFlowLogs",
     ],
     "directconnect": [
         "DescribeConnections", "DescribeLags", "DescribeVirtualInterfaces", "DescribeDirectConnectGateways",

@@ -283,7 +283,12 @@ mod tests {
                 None => {}
             }
         }
-        assert_eq!(model.operations.len(), CATALOGUE.len() + 1, "and SQS");
+        let others = 2;
+        assert_eq!(
+            model.operations.len(),
+            CATALOGUE.len() + others,
+            "SQS and CreateFlowLogs"
+        );
     }
 
     /// Every member below a shape, as a path.
