@@ -23,6 +23,7 @@ pub mod counts;
 pub mod coverage;
 pub mod decode;
 pub mod describe;
+pub mod diagnosis;
 pub mod enrichment;
 pub mod failure;
 pub mod firewall;
