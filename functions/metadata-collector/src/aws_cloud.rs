@@ -21,6 +21,7 @@ use telemetry::describe::request::{Request, request};
 use telemetry::describe::service::{Host, Service};
 use telemetry::describe::state::{CallFailure, State};
 use telemetry::describe::walk::Call;
+use telemetry::diagnosis::Identity;
 use telemetry::target::Hop;
 
 use crate::cloud::{Cloud, Granted, Place};
@@ -170,20 +171,9 @@ impl Cloud for AwsCloud {
     }
 
     async fn account(&self, credentials: &Credentials) -> Result<(String, String), CallFailure> {
-        let identity = self.sts(credentials).get_caller_identity().send().await;
-        let identity = identity.map_err(sts_failure)?;
-        let partition = identity
-            .arn()
-            .and_then(|arn| arn.split(':').nth(1))
-            .unwrap_or("aws");
-        match identity.account() {
-            Some(account) => Ok((account.to_owned(), partition.to_owned())),
-            None => Err(failure(
-                State::Error,
-                "Sts",
-                "STS did not say whose the credentials are.",
-            )),
-        }
+        let Identity { account, arn } = self.identity(credentials).await?;
+        let partition = arn.split(':').nth(1).unwrap_or("aws");
+        Ok((account, partition.to_owned()))
     }
 
     async fn assume(
@@ -252,6 +242,28 @@ impl Cloud for AwsCloud {
         let request = request(lane.place.service, operation, parameters)
             .map_err(|error| failure(State::Error, "Request", format!("{error}.")))?;
         self.send(lane, credentials, operation, request).await
+    }
+}
+
+impl AwsCloud {
+    /// Whose credentials these are.
+    ///
+    /// # Errors
+    /// STS refuses them, or did not answer.
+    pub async fn identity(&self, credentials: &Credentials) -> Result<Identity, CallFailure> {
+        let identity = self.sts(credentials).get_caller_identity().send().await;
+        let identity = identity.map_err(sts_failure)?;
+        match (identity.account(), identity.arn()) {
+            (Some(account), arn) => Ok(Identity {
+                account: account.to_owned(),
+                arn: arn.unwrap_or_default().to_owned(),
+            }),
+            (None, _) => Err(failure(
+                State::Error,
+                "Sts",
+                "STS did not say whose the credentials are.",
+            )),
+        }
     }
 }
 

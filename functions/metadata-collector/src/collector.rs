@@ -174,6 +174,11 @@ impl<C: Cloud> Collector<C> {
         })
     }
 
+    /// The sessions of the roles that are assumed.
+    pub fn sessions(&self) -> &Sessions<C> {
+        &self.sessions
+    }
+
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config

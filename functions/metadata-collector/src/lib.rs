@@ -17,6 +17,7 @@ pub mod cloud;
 pub mod collector;
 pub mod config;
 mod feed;
+pub mod glance;
 pub mod index;
 pub mod job;
 pub mod metrics;

@@ -178,7 +178,7 @@ impl<C: Cloud> Collector<C> {
     }
 
     /// The region that calls about a whole account go through.
-    pub(crate) fn home_region(&self, partition: &str) -> String {
+    pub fn home_region(&self, partition: &str) -> String {
         match partition::of_region(&self.region) {
             Some(own) if own.name == partition => self.region.clone(),
             _ => partition::named(partition)
@@ -188,7 +188,10 @@ impl<C: Cloud> Collector<C> {
     }
 
     /// The account of a target, and its partition.
-    pub(crate) async fn whose(&self, target: &Target) -> Result<(String, String), ChainFailure> {
+    ///
+    /// # Errors
+    /// The hop that was refused; or the credentials at hand belong to another account than the target names.
+    pub async fn whose(&self, target: &Target) -> Result<(String, String), ChainFailure> {
         if let (Some(account), Some(last)) = (&target.account, target.chain.last()) {
             return Ok((account.clone(), last.role.partition.clone()));
         }
