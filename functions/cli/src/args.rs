@@ -50,6 +50,8 @@ pub enum Command {
     Collect(CollectArguments),
     /// Read metrics: what CloudWatch measured of the network, each datapoint once.
     Metrics(MetricsArguments),
+    /// Say what is wrong with a deployment, before and after it, and what mends it.
+    Check(CheckArguments),
     /// Print what the collected metadata hold: kinds of resources, or the resources that are asked for.
     Inventory(InventoryArguments),
     /// Print the IAM policies that collecting takes.
@@ -432,6 +434,62 @@ pub struct MetricsArguments {
     /// Write one JSON object for each account and region, and a summary, instead of tables.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `cloud-export check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Asks AWS with this machine's credentials, changes nothing, and says what is wrong, why it matters and what mends it: \
+roles, regions, calls that are denied, buckets, notifications, flow logs and firewall logs, and whether records arrive. \
+docs/check.md lists every finding.
+
+Settings are taken from the functions' environment variables (CLOUD_EXPORT_…) where no option is given.
+
+Exit codes: 0 nothing worse than info, 1 warnings or errors were found, 2 the configuration cannot be used.
+
+Examples:
+  cloud-export check
+  cloud-export check --logs s3://logs-use1/net --metadata s3://metadata-use1/network --regions us-east-1
+  cloud-export check --primary-role arn:aws:iam::111111111111:role/cloud-export-primary \\
+      --accounts organization --role cloud-export-reader --json
+  cloud-export check --logs s3://logs-use1 --fix-flow-logs
+  cloud-export check --logs s3://logs-use1 --fix-flow-logs --yes")]
+pub struct CheckArguments {
+    /// Bucket that logs are delivered to, and what stands before AWSLogs/: s3://bucket/prefix. May be given several times.
+    #[arg(long, value_name = "URL")]
+    pub logs: Vec<String>,
+    /// Where the collector keeps metadata: file:///dir or s3://bucket/prefix.
+    #[arg(long, value_name = "URL")]
+    pub metadata: Option<String>,
+    /// Who is asked.
+    #[command(flatten)]
+    pub estate: EstateArguments,
+    /// Also show what is as it should be.
+    #[arg(long)]
+    pub all: bool,
+    /// Write one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Print the commands that give a flow log to every VPC and transit gateway without one.
+    #[arg(long, help_heading = "Flow logs")]
+    pub fix_flow_logs: bool,
+    /// Run them, with the credentials that the accounts are asked with.
+    #[arg(long, requires = "fix_flow_logs", help_heading = "Flow logs")]
+    pub yes: bool,
+    /// Format of the files of new flow logs: plain-text or parquet.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "plain-text",
+        help_heading = "Flow logs"
+    )]
+    pub file_format: String,
+    /// Name the folders of new flow logs as Hive names partitions.
+    #[arg(long, help_heading = "Flow logs")]
+    pub hive: bool,
+    /// Give new flow logs a folder for each hour.
+    #[arg(long, help_heading = "Flow logs")]
+    pub hourly: bool,
 }
 
 /// `cloud-export inventory`

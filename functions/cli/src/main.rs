@@ -2,6 +2,7 @@
 
 mod args;
 mod backfill;
+mod check;
 mod collect;
 mod dead_letters;
 mod enrichment;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Generate(arguments) => generate::generate(&arguments),
         Command::Collect(arguments) => collect::collect(&arguments),
         Command::Metrics(arguments) => metrics::metrics(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Inventory(arguments) => inventory::inventory(&arguments),
         Command::Policy(arguments) => policy::policy(&arguments),
     };
