@@ -5,6 +5,7 @@
 //! nothing about how long it took.
 
 mod aws_destinations;
+mod check;
 mod collector;
 mod contracts;
 mod deploy;

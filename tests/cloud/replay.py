@@ -23,6 +23,8 @@ the record. The scenario is a JSON object; every member is optional:
     search_tokens    whether SearchTransitGatewayRoutes continues with tokens (false); without, it answers with at most
                      1,000 routes and says that there are more
     subnet_of_match  "inclusive" (the default): the CIDR of the filter matches too; "strict": it does not
+    answers          {"<account>/<region>/ec2:DescribeVpcs": the answer}, instead of one that is made up, or of none at
+                     all; the name of the operation alone stands for every account and region. Times are texts of ISO 8601
     faults           [{"match": {"account", "region", "service", "operation", "page", "item", "role"},
                      "times": n or null, "skip": n, "action": {...}}]; the first that matches acts, items are values of
                      parameters. Actions: {"error": {"code", "message", "status"}}, {"cut": 0.5}, {"close": true},
@@ -108,7 +110,7 @@ class Scenario:
     def __init__(self, given):
         known = """rows rows_per_page elements estate generation variants regions account_regions roles
             session_seconds organization tgw_routes search_tokens subnet_of_match faults latency_ms chunked noise
-            empty_last_token record_answers secrets""".split()
+            empty_last_token record_answers secrets answers""".split()
         unknown = set(given) - set(known)
         if unknown:
             raise ValueError(f"the scenario has unknown members: {sorted(unknown)}")
@@ -134,6 +136,7 @@ class Scenario:
         self.empty_last_token = given.get("empty_last_token", False)
         self.record_answers = given.get("record_answers", True)
         self.secrets = given.get("secrets", {})
+        self.answers = given.get("answers", {})
 
     def regions_of(self, account):
         return self.account_regions.get(account, self.regions)
@@ -446,6 +449,9 @@ class Replay:
         if call.service in ("sts", "sqs"):
             return getattr(self, f"_{call.operation}")(call, request_id)
         entry = call.entry
+        given = self.given(call)
+        if given is not None and self.scenario.enabled(call.account, call.region):
+            return self.plain_answer(call, wire.typed(call.model.output_shape, given), request_id)
         if entry is None:
             code = wire.invalid_code(call.model)
             raise Refusal(code, f"{call.operation} is not served", 400, "an operation that is not collected")
@@ -459,6 +465,12 @@ class Replay:
             total = self.number(self.scenario.rows, call)
             return self.page(call, request_id, total, lambda values, first, last: self.rows(call, values, first, last))
         return self.filled(call, request_id, (row,), lambda values: self.members(call, values, row))
+
+    def given(self, call):
+        """The answer that the scenario gives for the call."""
+        name = f"{call.service}:{call.operation}"
+        answers = self.scenario.answers
+        return answers.get(f"{call.account}/{call.region}/{name}", answers.get(name))
 
     def number(self, numbers, call):
         return self.number_of(numbers, call.entry, call.account, call.region)

@@ -479,6 +479,19 @@ def check(operation, result):
             raise AssertionError(f"{operation.name}: {report.generate_report()}")
 
 
+def typed(shape, value):
+    """A value as boto3 has it, made of JSON: times are texts there."""
+    if shape.type_name == "structure":
+        return {name: typed(shape.members[name], inner) for name, inner in value.items()}
+    if shape.type_name == "list":
+        return [typed(shape.member, inner) for inner in value]
+    if shape.type_name == "map":
+        return {key: typed(shape.value, inner) for key, inner in value.items()}
+    if shape.type_name == "timestamp":
+        return datetime.datetime.fromisoformat(value)
+    return value
+
+
 def serialize(service, operation, result, request_id, noise=False):
     """(content type, body) of an answer. With noise, there are members that no model has, and no reader may mind."""
     check(operation, result)
