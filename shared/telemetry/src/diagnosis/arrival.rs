@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::Check;
-use super::delivery_policy;
 use super::finding::Finding;
-use super::flow_log::{is_answered, is_idle, of_unit, reader};
+use super::flow_log::{Delivery, deliveries, is_answered, is_idle, of_unit};
 use super::observation::{BucketObservation, Observations};
 use crate::object_key::{KeyKind, ObjectKey};
-use crate::snapshot::GLOBAL;
 
 /// What a file covers: five minutes from the time in its name.
 const WINDOW: SignedDuration = SignedDuration::from_mins(5);
@@ -77,46 +75,32 @@ pub(super) fn findings(seen: &Observations) -> Vec<Finding> {
 
 /// Flow logs of which nothing has come.
 fn flow_logs(seen: &Observations) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for account in &seen.accounts {
-        for unit in account.units.iter().filter(|unit| unit.region != GLOBAL) {
-            for log in of_unit(unit) {
-                let Some(place) = log.bucket() else { continue };
-                let Some(bucket) = reader(seen, place) else {
-                    continue;
-                };
-                let Some((keys, complete)) = listed(bucket) else {
-                    continue;
-                };
-                let age = log
-                    .created()
-                    .map(|created| seen.now.duration_since(created));
-                let young = age.is_none_or(|age| age < YOUNG);
-                let arrives = keys.iter().any(|key| key.source == log.id());
-                let silent = is_idle(unit, &log) || !log.is_active() || log.is_failing();
-                if arrives || young || !complete || silent {
-                    continue;
-                }
-                let policy = delivery_policy::wanted(
-                    &account.partition,
-                    place.0,
-                    place.1,
-                    &account.account,
-                    &unit.region,
-                );
-                findings.push(
-                    Finding::of(Check::ArrivalNone)
-                        .account(&account.account)
-                        .region(&unit.region)
-                        .resource(log.id())
-                        .what(format!("nothing of {} is in s3://{}", log.id(), place.0))
-                        .with("flow-log", log.id())
-                        .with("delivery-policy", &policy),
-                );
-            }
+    let missing = deliveries(seen).filter_map(|delivery| {
+        let Delivery {
+            unit,
+            log,
+            bucket,
+            writing,
+        } = delivery;
+        let (keys, complete) = listed(bucket)?;
+        let created = log.created()?;
+        let young = seen.now.duration_since(created) < YOUNG;
+        let arrives = keys.iter().any(|key| key.source == log.id());
+        if arrives || young || !complete || is_idle(unit, &log) || log.is_failing() {
+            return None;
         }
-    }
-    findings
+        let what = format!("nothing of {} is in s3://{}", log.id(), writing.bucket);
+        Some(
+            Finding::of(Check::ArrivalNone)
+                .account(writing.account)
+                .region(writing.region)
+                .resource(log.id())
+                .what(what)
+                .with("flow-log", log.id())
+                .with("delivery-policy", &writing.policy()),
+        )
+    });
+    missing.collect()
 }
 
 fn of_key(seen: &Observations, bucket: &BucketObservation, key: &ObjectKey<'_>) -> Option<Finding> {

@@ -4,16 +4,15 @@ use serde_json::json;
 
 use super::arrival::spoken;
 use super::check::Check;
-use super::delivery_policy::{Writing, is_like, wanted};
+use super::delivery_policy::is_like;
 use super::finding::Finding;
-use super::flow_log::{of_unit, reader};
+use super::flow_log::{Delivery, deliveries};
 use super::observation::{
     Answered, BucketObservation, Deletion, MetadataObservation, Notifications, Observations, Route,
     Sample,
 };
 use crate::describe::partition;
 use crate::describe::state::{CallFailure, State};
-use crate::snapshot::GLOBAL;
 
 /// How S3 says that there is no such bucket; of `HeadBucket` there is the status only, which the SDK calls `NotFound`.
 const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "NoSuchKey", "NotFound"];
@@ -187,52 +186,25 @@ impl Bucket<'_> {
             Some(Err(failure)) => return vec![self.unasked("s3:GetBucketPolicy", failure)],
             Some(Ok(policy)) => policy,
         };
-        let mut findings: Vec<Finding> = Vec::new();
-        for account in &self.seen.accounts {
-            for unit in account.units.iter().filter(|unit| unit.region != GLOBAL) {
-                for log in of_unit(unit) {
-                    let Some(place) = log.bucket() else { continue };
-                    let here = reader(self.seen, place).is_some_and(|b| std::ptr::eq(b, self.at));
-                    if !here || !log.is_active() {
-                        continue;
-                    }
-                    let writing = Writing {
-                        partition: &account.partition,
-                        bucket: place.0,
-                        folder: place.1,
-                        account: &account.account,
-                        region: &unit.region,
-                        hive: log.is_hive(),
-                    };
-                    let allowed = policy.as_ref().map(|policy| writing.is_allowed(policy));
-                    let check = match allowed {
-                        None => Check::DeliveryPolicyNone,
-                        Some(Some(false)) => Check::DeliveryPolicyDenies,
-                        // Allowed, or no policy that can be read: S3 would not have taken it.
-                        Some(Some(true) | None) => continue,
-                    };
-                    let what = format!(
-                        "it should let in {} of account {} in {}",
-                        log.id(),
-                        account.account,
-                        unit.region
-                    );
-                    let policy = wanted(
-                        &account.partition,
-                        place.0,
-                        place.1,
-                        &account.account,
-                        &unit.region,
-                    );
-                    findings.push(
-                        self.finding(check)
-                            .what(what)
-                            .with("delivery-policy", &policy),
-                    );
-                }
-            }
-        }
-        findings
+        let here = |delivery: &Delivery<'_>| std::ptr::eq(delivery.bucket, self.at);
+        let kept_out = deliveries(self.seen).filter(here).filter_map(|delivery| {
+            let Delivery { log, writing, .. } = delivery;
+            let check = match policy.as_ref().map(|policy| writing.is_allowed(policy)) {
+                None => Check::DeliveryPolicyNone,
+                Some(Some(false)) => Check::DeliveryPolicyDenies,
+                // Allowed, or no policy that can be read: S3 would not have taken it.
+                Some(Some(true) | None) => return None,
+            };
+            let what = format!(
+                "it should let in {} of account {} in {}",
+                log.id(),
+                writing.account,
+                writing.region
+            );
+            let finding = self.finding(check).what(what);
+            Some(finding.with("delivery-policy", &writing.policy()))
+        });
+        kept_out.collect()
     }
 
     fn notifications(&self) -> Vec<Finding> {

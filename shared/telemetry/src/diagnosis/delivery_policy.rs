@@ -8,49 +8,6 @@ const PRINCIPAL: &str = "delivery.logs.amazonaws.com";
 
 const PUT: &str = "s3:PutObject";
 
-/// The policy that lets the logs of an account and a region into a bucket, for both layouts of keys.
-pub(super) fn wanted(
-    partition: &str,
-    bucket: &str,
-    folder: &str,
-    account: &str,
-    region: &str,
-) -> String {
-    let bucket_arn = format!("arn:{partition}:s3:::{bucket}");
-    let below = below(folder);
-    let source = json!({
-        "StringEquals": {"aws:SourceAccount": account},
-        "ArnLike": {"aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*")},
-    });
-    let mut write = source.clone();
-    write["StringEquals"]["s3:x-amz-acl"] = json!("bucket-owner-full-control");
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "LogDeliveryWrite",
-                "Effect": "Allow",
-                "Principal": {"Service": PRINCIPAL},
-                "Action": PUT,
-                "Resource": [
-                    format!("{bucket_arn}/{below}AWSLogs/{account}/*"),
-                    format!("{bucket_arn}/{below}AWSLogs/aws-account-id={account}/*"),
-                ],
-                "Condition": write,
-            },
-            {
-                "Sid": "LogDeliveryAclCheck",
-                "Effect": "Allow",
-                "Principal": {"Service": PRINCIPAL},
-                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
-                "Resource": bucket_arn,
-                "Condition": source,
-            },
-        ],
-    })
-    .to_string()
-}
-
 /// A folder as it stands before `AWSLogs/`.
 fn below(folder: &str) -> String {
     match folder {
@@ -72,6 +29,51 @@ pub(super) struct Writing<'w> {
 }
 
 impl Writing<'_> {
+    /// The policy that lets the logs in, for both layouts of keys.
+    pub fn policy(&self) -> String {
+        let Writing {
+            partition,
+            bucket,
+            folder,
+            account,
+            region,
+            ..
+        } = self;
+        let bucket_arn = format!("arn:{partition}:s3:::{bucket}");
+        let below = below(folder);
+        let source = json!({
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*")},
+        });
+        let mut write = source.clone();
+        write["StringEquals"]["s3:x-amz-acl"] = json!("bucket-owner-full-control");
+        json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "LogDeliveryWrite",
+                    "Effect": "Allow",
+                    "Principal": {"Service": PRINCIPAL},
+                    "Action": PUT,
+                    "Resource": [
+                        format!("{bucket_arn}/{below}AWSLogs/{account}/*"),
+                        format!("{bucket_arn}/{below}AWSLogs/aws-account-id={account}/*"),
+                    ],
+                    "Condition": write,
+                },
+                {
+                    "Sid": "LogDeliveryAclCheck",
+                    "Effect": "Allow",
+                    "Principal": {"Service": PRINCIPAL},
+                    "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+                    "Resource": bucket_arn,
+                    "Condition": source,
+                },
+            ],
+        })
+        .to_string()
+    }
+
     /// Whether a policy lets the logs in: some statement allows it and none denies it, as far as
     /// principal, action, resource and the conditions that log delivery answers can tell. `None` for what is no policy.
     pub fn is_allowed(&self, policy: &str) -> Option<bool> {
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_policy_that_is_asked_for_is_one_that_lets_logs_in() {
-        let policy = wanted("aws", "logs", "net", "111111111111", "eu-west-1");
+        let policy = writing().policy();
         assert_eq!(writing().is_allowed(&policy), Some(true));
         let hive = Writing {
             hive: true,
@@ -245,8 +247,7 @@ mod tests {
     #[test]
     fn a_deny_wins_where_its_conditions_hold() {
         let policy = |deny: Value| {
-            let wanted = wanted("aws", "logs", "net", "111111111111", "eu-west-1");
-            let mut policy: Value = serde_json::from_str(&wanted).unwrap();
+            let mut policy: Value = serde_json::from_str(&writing().policy()).unwrap();
             policy["Statement"].as_array_mut().unwrap().push(deny);
             policy.to_string()
         };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::access::last_role;
 use super::check::Check;
-use super::delivery_policy;
+use super::delivery_policy::Writing;
 use super::finding::Finding;
 use super::observation::{AccountObservation, BucketObservation, Observations, UnitObservation};
 use super::remedy::{
@@ -129,6 +129,50 @@ fn text<'r>(row: &'r Value, name: &str) -> Option<&'r str> {
 pub(super) fn is_answered(unit: &UnitObservation, section: &str) -> bool {
     let mut collected = unit.collected.iter();
     collected.any(|c| c.endpoint.section == section && c.state.is_answered())
+}
+
+/// What the delivery of a flow log to a bucket and a folder asks for.
+fn writing<'o>(
+    account: &'o AccountObservation,
+    unit: &'o UnitObservation,
+    log: &FlowLog<'_>,
+    (bucket, folder): (&'o str, &'o str),
+) -> Writing<'o> {
+    Writing {
+        partition: &account.partition,
+        bucket,
+        folder,
+        account: &account.account,
+        region: &unit.region,
+        hive: log.is_hive(),
+    }
+}
+
+/// An active flow log whose bucket is looked at.
+pub(super) struct Delivery<'o> {
+    pub unit: &'o UnitObservation,
+    pub log: FlowLog<'o>,
+    pub bucket: &'o BucketObservation,
+    pub writing: Writing<'o>,
+}
+
+/// The active flow logs whose buckets are looked at.
+pub(super) fn deliveries(seen: &Observations) -> impl Iterator<Item = Delivery<'_>> {
+    let units = seen.accounts.iter().flat_map(|account| {
+        let units = account.units.iter().filter(|unit| unit.region != GLOBAL);
+        units.map(move |unit| (account, unit))
+    });
+    let logs = units.flat_map(|(account, unit)| of_unit(unit).map(move |log| (account, unit, log)));
+    logs.filter(|(.., log)| log.is_active())
+        .filter_map(|(account, unit, log)| {
+            let place = log.bucket()?;
+            Some(Delivery {
+                unit,
+                bucket: reader(seen, place)?,
+                writing: writing(account, unit, &log, place),
+                log,
+            })
+        })
 }
 
 /// Whether a flow log has nothing to write: there is no interface where it is on.
@@ -285,18 +329,11 @@ impl Region<'_> {
                 "" => "delivery fails, and AWS does not say why",
                 why => why,
             };
-            let (name, folder) = bucket.unwrap_or(("<log-bucket>", ""));
             let to = format!("{why} (to {})", log.text("LogDestination"));
-            findings.push(finding(Check::FlowLogFailed, to).with(
-                "delivery-policy",
-                &delivery_policy::wanted(
-                    &self.account.partition,
-                    name,
-                    folder,
-                    &self.account.account,
-                    &self.unit.region,
-                ),
-            ));
+            let (name, folder) = bucket.unwrap_or(("<log-bucket>", ""));
+            let writing = writing(self.account, self.unit, log, (name, folder));
+            let finding = finding(Check::FlowLogFailed, to);
+            findings.push(finding.with("delivery-policy", &writing.policy()));
         }
         match bucket {
             None => {
