@@ -41,12 +41,13 @@ impl Writing<'_> {
         } = self;
         let bucket_arn = format!("arn:{partition}:s3:::{bucket}");
         let below = below(folder);
-        let source = json!({
-            "StringEquals": {"aws:SourceAccount": account},
-            "ArnLike": {"aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*")},
+        let from = json!({"aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*")});
+        let source = json!({"StringEquals": {"aws:SourceAccount": account}, "ArnLike": from});
+        let owned = json!({
+            "aws:SourceAccount": account,
+            "s3:x-amz-acl": "bucket-owner-full-control",
         });
-        let mut write = source.clone();
-        write["StringEquals"]["s3:x-amz-acl"] = json!("bucket-owner-full-control");
+        let write = json!({"StringEquals": owned, "ArnLike": from});
         json!({
             "Version": "2012-10-17",
             "Statement": [

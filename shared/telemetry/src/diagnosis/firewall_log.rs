@@ -53,10 +53,10 @@ fn of_unit(
             .map_or(&[][..], Vec::as_slice);
         let (check, what, kind) = judged(seen, logs);
         let bucket = destination.bucket.as_deref().unwrap_or("<log-bucket>");
-        let mut place = json!({"bucketName": bucket});
-        if !destination.prefix.is_empty() {
-            place["prefix"] = json!(destination.prefix);
-        }
+        let place = match destination.prefix.as_str() {
+            "" => json!({"bucketName": bucket}),
+            prefix => json!({"bucketName": bucket, "prefix": prefix}),
+        };
         let entry = json!({"LogType": kind, "LogDestinationType": "S3", "LogDestination": place});
         let others = logs.iter().filter(|log| text(log, "LogType") != Some(kind));
         let entries: Vec<Value> = others.cloned().chain([entry]).collect();

@@ -241,27 +241,27 @@ impl FlowLogOrder {
             hourly,
             ..
         } = &self.destination;
-        let mut parameters = json!({
-            "ResourceType": self.kind.label(),
-            "ResourceIds": self.resources,
-            "LogDestinationType": "s3",
-            "LogDestination": self.log_destination(),
-            "LogFormat": self.log_format(),
-            "MaxAggregationInterval": SHORT_INTERVAL,
-            "DestinationOptions": {
-                "FileFormat": file_format.label(),
-                "HiveCompatiblePartitions": hive,
-                "PerHourPartition": hourly,
-            },
+        let options = json!({
+            "FileFormat": file_format.label(),
+            "HiveCompatiblePartitions": hive,
+            "PerHourPartition": hourly,
         });
         // Transit gateways know no kinds of traffic, and refuse the parameter.
-        if !self.kind.is_transit_gateway() {
-            parameters["TrafficType"] = json!("ALL");
-        }
-        match parameters {
-            Value::Object(parameters) => parameters,
-            _ => Map::new(),
-        }
+        let traffic = (!self.kind.is_transit_gateway()).then(|| json!("ALL"));
+        let parameters = [
+            ("ResourceType", Some(json!(self.kind.label()))),
+            ("ResourceIds", Some(json!(self.resources))),
+            ("TrafficType", traffic),
+            ("LogDestinationType", Some(json!("s3"))),
+            ("LogDestination", Some(json!(self.log_destination()))),
+            ("LogFormat", Some(json!(self.log_format()))),
+            ("MaxAggregationInterval", Some(json!(SHORT_INTERVAL))),
+            ("DestinationOptions", Some(options)),
+        ];
+        let given = parameters
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        given.collect()
     }
 }
 
