@@ -22,8 +22,11 @@ locals {
     MetadataUnitsFailed = { on = var.collect_metadata, of = local.own, value = local.collector, metric = "UnitsFailed", stat = "Sum", period = 3600, periods = 1, above = 0 }
     MetadataDenied      = { on = var.collect_metadata, of = local.own, value = local.collector, metric = "EndpointsDenied", stat = "Sum", period = 3600, periods = 1, above = var.denied_alarm_count }
     MetadataIndex       = { on = var.collect_metadata, of = local.own, value = local.collector, metric = "IndexErrors", stat = "Sum", period = 3600, periods = 1, above = 0 }
-    MetadataDeadLetters = { on = var.collect_metadata, of = local.sqs, value = "${var.name}-metadata-dead-letters", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", period = 300, periods = 1, above = 0 }
-    CollectorErrors     = { on = var.collect_metadata, of = merge(local.own, { namespace = "AWS/Lambda" }), value = local.collector, metric = "Errors", stat = "Sum", period = 300, periods = 2, above = 0 }
+    MetadataDeadLetters = { on = local.collects, of = local.sqs, value = "${var.name}-metadata-dead-letters", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", period = 300, periods = 1, above = 0 }
+    CollectorErrors     = { on = local.collects, of = merge(local.own, { namespace = "AWS/Lambda" }), value = local.collector, metric = "Errors", stat = "Sum", period = 300, periods = 2, above = 0 }
+    MetricsLate         = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricLagSeconds", stat = "Maximum", period = 900, periods = 2, above = var.metric_lag_alarm_seconds }
+    MetricsLeftOut      = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricsLeftOut", stat = "Maximum", period = 3600, periods = 1, above = 0 }
+    MetricsCost         = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricsRequested", stat = "Sum", period = 86400, periods = 1, above = var.metrics_requested_alarm_count }
   }
 
   # Rows of the dashboard: title, statistic, namespace and dimension, its value, and metrics.
@@ -40,6 +43,10 @@ locals {
       { title = "Metadata: accounts and regions", stat = "Sum", of = local.own, value = local.collector, metrics = ["UnitsComplete", "UnitsPartial", "UnitsFailed", "UnitsDeferred"] },
       { title = "Metadata: calls not answered", stat = "Sum", of = local.own, value = local.collector, metrics = ["EndpointsDenied", "EndpointsThrottled", "EndpointsFailed"] },
       { title = "Metadata: rows and changes", stat = "Sum", of = local.own, value = local.collector, metrics = ["Calls", "Rows", "Changes", "IndexInterfaces"] },
+    ] : [],
+    var.collect_metrics ? [
+      { title = "Metrics: seconds behind", stat = "Maximum", of = local.own, value = local.collector, metrics = ["MetricLagSeconds"] },
+      { title = "Metrics: asked for, left out", stat = "Sum", of = local.own, value = local.collector, metrics = ["MetricsRequested", "MetricsLeftOut"] },
     ] : [],
   )
 }

@@ -1,5 +1,7 @@
 locals {
   forwards = var.forward_flow_logs || var.forward_firewall_logs
+  # One function for both.
+  collects = var.collect_metadata || var.collect_metrics
 
   bucket_prefix = coalesce(var.bucket_prefix, var.name)
   role_prefix   = coalesce(var.role_prefix, var.name)
@@ -31,7 +33,7 @@ locals {
         days    = 0
       }
       metadata = {
-        created = var.collect_metadata && var.metadata_bucket_name == ""
+        created = local.collects && var.metadata_bucket_name == ""
         name    = local.metadata_bucket
         key     = var.metadata_kms_key_arn
         prefix  = "${local.metadata_folder}history/"

@@ -39,10 +39,10 @@ locals {
         })
       }
       metadata-collector = {
-        created     = var.collect_metadata
+        created     = local.collects
         kind        = "collector"
         queue       = "metadata"
-        description = "Asks AWS what the network consists of, in every account and region, and keeps the answers"
+        description = "Asks AWS what networks consist of and what CloudWatch measures, in every account and region"
         zip         = var.collector_zip
         memory      = var.collector_memory
         timeout     = var.collector_timeout
@@ -65,7 +65,15 @@ locals {
           CLOUD_EXPORT_ROLE                = var.metadata_role_name
           CLOUD_EXPORT_EXTERNAL_ID         = var.metadata_external_id
           CLOUD_EXPORT_SESSION_NAME        = var.metadata_session_name
-          CLOUD_EXPORT_TARGETS             = length(var.metadata_targets) == 0 ? "" : jsonencode(var.metadata_targets)
+          CLOUD_EXPORT_METRIC_DESTINATIONS = !var.collect_metrics ? "" : (
+            length(var.metric_destinations) > 0 ? join(" ", var.metric_destinations) : "${local.metadata_url}/datapoints"
+          )
+          CLOUD_EXPORT_METRIC_SELECT              = var.metric_selection
+          CLOUD_EXPORT_METRIC_INTERVAL            = tostring(60 * var.metric_minutes)
+          CLOUD_EXPORT_METRIC_BUDGET              = var.metric_budget == null ? "" : tostring(var.metric_budget)
+          CLOUD_EXPORT_METRIC_CATCH_UP_HOURS      = var.metric_catch_up_hours == null ? "" : tostring(var.metric_catch_up_hours)
+          CLOUD_EXPORT_METRIC_MONITORING_ACCOUNTS = join(",", var.metric_monitoring_accounts)
+          CLOUD_EXPORT_TARGETS                    = length(var.metadata_targets) == 0 ? "" : jsonencode(var.metadata_targets)
         })
       }
     } : name => function if function.created

@@ -10,7 +10,7 @@ output "output_url" {
 
 output "metadata_url" {
   description = "Where the snapshots are kept, as cloud-export takes it"
-  value       = var.collect_metadata ? local.metadata_url : null
+  value       = local.collects ? local.metadata_url : null
 }
 
 output "queue_urls" {

@@ -3,7 +3,7 @@ locals {
   queues = {
     for name, queue in {
       logs     = { created = local.forwards, visibility = 6 * var.forwarder_timeout, retention = 345600 }
-      metadata = { created = var.collect_metadata, visibility = 6 * var.collector_timeout, retention = 86400 }
+      metadata = { created = local.collects, visibility = 6 * var.collector_timeout, retention = 86400 }
     } : name => queue if queue.created
   }
 }

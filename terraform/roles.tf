@@ -91,7 +91,7 @@ locals {
       ReadAndWriteSnapshots = {
         actions = ["s3:GetObject", "s3:PutObject"]
         resources = [
-          for folder in concat(["current"], local.writes_index ? ["index"] : []) :
+          for folder in concat(["current"], local.writes_index ? ["index"] : [], var.collect_metrics ? ["metrics"] : []) :
           "${local.bucket_arns.metadata}/${local.metadata_folder}${folder}/*"
         ]
       }
@@ -121,6 +121,29 @@ locals {
           var.metadata_target_role_arns,
         )
       }
+      WriteDatapoints = {
+        actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+        resources = !var.collect_metrics ? [] : (
+          length(var.metric_destinations) > 0 ? var.metric_object_arns
+          : ["${local.bucket_arns.metadata}/${local.metadata_folder}datapoints/*"]
+        )
+      }
+      WriteDatapointsToFirehose = {
+        actions   = ["firehose:PutRecordBatch"]
+        resources = var.collect_metrics ? compact([var.firehose_stream_arn]) : []
+      }
+      ReadSecretsOfDestinations = {
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = var.collect_metrics ? var.secret_arns : []
+      }
+      ReadParametersOfDestinations = {
+        actions   = ["ssm:GetParameter"]
+        resources = var.collect_metrics ? var.parameter_arns : []
+      }
+      ReadMetrics = {
+        actions   = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"]
+        resources = var.collect_metrics && var.metadata_primary_role_arn == "" ? ["*"] : []
+      }
       # With a primary role, that one is allowed this. reader.json is what `cloud-export policy` prints.
       ReadNetworkMetadata = {
         actions   = jsondecode(file("${path.module}/member/reader.json")).Statement[0].Action
@@ -132,7 +155,7 @@ locals {
   created_roles = {
     for function, created in {
       forwarder = local.forwards && var.forwarder_role_arn == ""
-      collector = var.collect_metadata && var.collector_role_arn == ""
+      collector = local.collects && var.collector_role_arn == ""
     } : function => { forwarder = "flow-forwarder", collector = "metadata-collector" }[function] if created
   }
 }

@@ -16,7 +16,7 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  count = var.collect_metadata ? 1 : 0
+  count = local.collects ? 1 : 0
 
   name                 = "${local.role_prefix}-scheduler"
   description          = "Lets EventBridge Scheduler start the metadata collector"
@@ -26,7 +26,7 @@ resource "aws_iam_role" "scheduler" {
 }
 
 data "aws_iam_policy_document" "start_collector" {
-  count = var.collect_metadata ? 1 : 0
+  count = local.collects ? 1 : 0
 
   statement {
     sid       = "StartCollector"
@@ -36,20 +36,35 @@ data "aws_iam_policy_document" "start_collector" {
 }
 
 resource "aws_iam_role_policy" "scheduler" {
-  count = var.collect_metadata ? 1 : 0
+  count = local.collects ? 1 : 0
 
   name   = "start-collector"
   role   = aws_iam_role.scheduler[0].id
   policy = data.aws_iam_policy_document.start_collector[0].json
 }
 
-resource "aws_scheduler_schedule" "metadata" {
-  #checkov:skip=CKV_AWS_297:The schedule carries no payload
-  count = var.collect_metadata ? 1 : 0
+locals {
+  schedules = {
+    for name, schedule in {
+      metadata = { on = var.collect_metadata, expression = var.metadata_schedule, input = "{}", attempts = 3, age = 900 }
+      metrics = {
+        on         = var.collect_metrics
+        expression = lookup({ "1" = "rate(1 minute)", "60" = "rate(1 hour)" }, tostring(var.metric_minutes), "rate(${var.metric_minutes} minutes)")
+        input      = jsonencode({ metrics = "all" })
+        attempts   = 1
+        age        = 300
+      }
+    } : name => schedule if schedule.on
+  }
+}
 
-  name                = "${var.name}-metadata"
-  description         = "Collects metadata"
-  schedule_expression = var.metadata_schedule
+resource "aws_scheduler_schedule" "collector" {
+  #checkov:skip=CKV_AWS_297:The schedules carry no payload worth a key
+  for_each = local.schedules
+
+  name                = "${var.name}-${each.key}"
+  description         = "Collects ${each.key}"
+  schedule_expression = each.value.expression
 
   flexible_time_window {
     mode = "OFF"
@@ -58,11 +73,12 @@ resource "aws_scheduler_schedule" "metadata" {
   target {
     arn      = aws_lambda_function.function["metadata-collector"].arn
     role_arn = aws_iam_role.scheduler[0].arn
+    input    = each.value.input
 
     # A run that could not be started is not worth much once the next one is due.
     retry_policy {
-      maximum_retry_attempts       = 3
-      maximum_event_age_in_seconds = 900
+      maximum_retry_attempts       = each.value.attempts
+      maximum_event_age_in_seconds = each.value.age
     }
   }
 }

@@ -65,6 +65,12 @@ variable "collect_metadata" {
   default     = true
 }
 
+variable "collect_metrics" {
+  description = "Whether to collect metrics of network resources from CloudWatch, each of which AWS charges."
+  type        = bool
+  default     = false
+}
+
 variable "alarms" {
   description = "Whether to create alarms; docs/operations.md says what each means."
   type        = bool
@@ -556,6 +562,55 @@ variable "metadata_target_role_arns" {
   default     = []
 }
 
+# --- Metrics -----------------------------------------------------------------------------------------------------------
+
+variable "metric_minutes" {
+  description = "Minutes between two readings of metrics."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = contains([1, 5, 15, 30, 60], var.metric_minutes)
+    error_message = "One of 1, 5, 15, 30, 60."
+  }
+}
+
+variable "metric_destinations" {
+  description = "URLs of where datapoints go (docs/destinations.md); empty means below datapoints/ in the metadata bucket."
+  type        = list(string)
+  default     = []
+}
+
+variable "metric_object_arns" {
+  description = "ARNs of the objects that s3:// destinations of metrics write, such as arn:aws:s3:::bucket/prefix/*."
+  type        = list(string)
+  default     = []
+}
+
+variable "metric_selection" {
+  description = "Which metrics are collected; empty means the default selection."
+  type        = string
+  default     = ""
+}
+
+variable "metric_budget" {
+  description = "Dollars a month that metrics of one account and region may cost; null means the function's default, 0 no bound."
+  type        = number
+  default     = null
+}
+
+variable "metric_catch_up_hours" {
+  description = "Hours that are made up for after an outage; null means the function's default."
+  type        = number
+  default     = null
+}
+
+variable "metric_monitoring_accounts" {
+  description = "Accounts that see the metrics of others by CloudWatch's cross-account observability."
+  type        = list(string)
+  default     = []
+}
+
 # --- Roles ------------------------------------------------------------------------------------------------------------
 
 variable "forwarder_role_arn" {
@@ -719,4 +774,16 @@ variable "denied_alarm_count" {
   description = "Calls in an hour that may be denied before an alarm."
   type        = number
   default     = 10
+}
+
+variable "metric_lag_alarm_seconds" {
+  description = "Seconds that datapoints may be behind before an alarm."
+  type        = number
+  default     = 3600
+}
+
+variable "metrics_requested_alarm_count" {
+  description = "Metrics asked for in a day before an alarm; a thousand cost 0.01 dollars."
+  type        = number
+  default     = 1000000
 }

@@ -48,6 +48,12 @@ variable "permissions_boundary_arn" {
   default     = ""
 }
 
+variable "collect_metrics" {
+  description = "Whether the role may read metrics of CloudWatch as well."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags of the role."
   type        = map(string)
@@ -108,6 +114,23 @@ resource "aws_iam_role_policy" "read" {
   name   = "read"
   role   = aws_iam_role.reader.id
   policy = file("${path.module}/reader.json")
+}
+
+data "aws_iam_policy_document" "metrics" {
+  statement {
+    sid     = "ReadMetrics"
+    actions = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"]
+    # Neither takes a narrower resource.
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "metrics" {
+  count = var.collect_metrics ? 1 : 0
+
+  name   = "metrics"
+  role   = aws_iam_role.reader.id
+  policy = data.aws_iam_policy_document.metrics.json
 }
 
 resource "aws_iam_role_policy" "assume" {

@@ -209,7 +209,7 @@ def well_described(file, template):
     check(len(grouped) == len(set(grouped)), f"{file}: a parameter is in two groups")
     check(set(grouped) == template["Parameters"].keys(), f"{file}: not in the groups, or not a parameter: "
           f"{sorted(set(grouped) ^ template['Parameters'].keys())}")
-    free = {"Selection", "MoreDestinations", "SecretArns", "ParameterArns", "MetadataTargets"}
+    free = {"Selection", "MoreDestinations", "MetricDestinations", "MetricSelection", "SecretArns", "ParameterArns", "MetadataTargets"}
     for name, parameter in template["Parameters"].items():
         check(parameter.get("Description", "").endswith((".", "?")), f"{file}: {name} is not described by a sentence")
         validated = {"AllowedPattern", "AllowedValues", "MinValue", "MaxLength"} & parameter.keys()
@@ -252,6 +252,10 @@ CASES = {
                                   LOGS | {"LogAnnouncementRule", "ForeignEvents"}, LOG_BUCKET),
     "a region beside": ({"CollectMetadata": "false", "MetadataBucketName": "metadata", "MetadataKmsKeyArn": KEY},
                         LOGS, METADATA | {"MetadataBucket"}),
+    "metrics only": ({"ForwardFlowLogs": "false", "ForwardFirewallLogs": "false", "CollectMetadata": "false",
+                      "CollectMetrics": "true"},
+                     METADATA | {"MetadataBucket", "MetricsLateAlarm", "CollectorErrorsAlarm"},
+                     LOGS | LOG_BUCKET | {"MetadataStaleAlarm", "OutputBucket"}),
     "given roles": ({"ForwarderRoleArn": ROLE, "CollectorRoleArn": ROLE}, {"FlowForwarder", "MetadataCollector"},
                     {"FlowForwarderRole", "MetadataCollectorRole"}),
     "no alarms": ({"Alarms": "false", "Dashboard": "false"}, LOGS | METADATA, {"LogsLateAlarm", "Overview"}),
@@ -265,6 +269,7 @@ CASES = {
         "AwsRanges": "reference/ip-ranges.json", "GeoIpCountry": "reference/country.mmdb",
         "GeoIpNetwork": "reference/asn.mmdb", "MetadataKmsKeyArn": KEY, "MetadataRole": "reader",
         "MetadataAccounts": "organization", "MetadataDestinations": "s3://changes/network",
+        "CollectMetrics": "true", "MetricDestinations": "s3://lake/points", "MetricObjectArns": "arn:aws:s3:::lake/points/*",
         "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "BucketNamePrefix": "acme", "RoleNamePrefix": "acme-",
         "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     }, LOGS | LOG_BUCKET | METADATA | {"LogsNotDeletedAlarm"}, set()),
@@ -290,7 +295,7 @@ BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 OTHER_CASES = [
     ("member-account.yaml", {"TrustedRoleArn": ROLE, "ExternalId": "cloud-export-1f0c"}, {"Reader"}, set()),
     ("member-account.yaml", {"TrustedRoleArn": ROLE, "RoleName": "cloud-export-primary",
-                             "AssumedRoleName": "cloud-export-reader"}, {"Reader"}, set()),
+                             "AssumedRoleName": "cloud-export-reader", "CollectMetrics": "true"}, {"Reader"}, set()),
     ("log-account.yaml", {"LogBucketName": "logs", "ForwarderRoleArn": FORWARDER_ROLE, "ForwarderEventBusArn": BUS,
                           "AllowDeletion": "true", "LogOrganizationId": "o-exampleorgid"},
      {"LogBucket", "LogBucketPolicy", "AnnouncementRule", "AnnouncementRole"}, set()),

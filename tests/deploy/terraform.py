@@ -53,6 +53,7 @@ output "values" {
       }
     }
     roles       = keys(local.created_roles)
+    schedules   = { for name, schedule in local.schedules : name => schedule.expression }
     alarms      = [for name, alarm in local.all_alarms : name if var.alarms && alarm.on]
     flow_logs   = local.flow_log_vpc_ids
     destination = local.flow_log_destination
@@ -69,6 +70,8 @@ CASES = {
         "queues.logs": 1800,
         "permissions.forwarder.DeleteDeliveredLogs": None,
         "permissions.collector.ReadNetworkMetadata.resources": ["*"],
+        "permissions.collector.ReadMetrics": None,
+        "schedules": {"metadata": "rate(1 hour)"},
         "settings.flow-forwarder.CLOUD_EXPORT_SELECT": None,
         "settings.flow-forwarder.CLOUD_EXPORT_DESTINATIONS": "s3://cloud-export-records-123456789012-us-east-1/flows",
         "roles": ["collector", "forwarder"],
@@ -84,6 +87,17 @@ CASES = {
             "settings.flow-forwarder.CLOUD_EXPORT_SELECT":
                 "drop log=firewall-alert,firewall-flow,firewall-tls,firewall-other; ",
             "permissions.forwarder.Decrypt.resources": [KEY],
+        },
+    ),
+    "metrics only": (
+        {"forward_flow_logs": False, "forward_firewall_logs": False, "collect_metadata": False, "collect_metrics": True,
+         "metric_minutes": 60},
+        {
+            "settings.metadata-collector.CLOUD_EXPORT_METRIC_INTERVAL": "3600",
+            "schedules": {"metrics": "rate(1 hour)"},
+            "permissions.collector.ReadMetrics.resources": ["*"],
+            "permissions.collector.WriteDatapoints.resources":
+                ["arn:aws:s3:::cloud-export-metadata-123456789012-us-east-1/datapoints/*"],
         },
     ),
     "deletion": ({"delete_after_read": True, "log_prefix": "net", "log_bucket_name": "logs"}, {
