@@ -91,7 +91,7 @@ locals {
       ReadAndWriteSnapshots = {
         actions = ["s3:GetObject", "s3:PutObject"]
         resources = [
-          for folder in concat(["current"], local.writes_index ? ["index"] : [], var.collect_metrics ? ["metrics"] : []) :
+          for folder in concat(["current", "status"], local.writes_index ? ["index"] : [], var.collect_metrics ? ["metrics"] : []) :
           "${local.bucket_arns.metadata}/${local.metadata_folder}${folder}/*"
         ]
       }

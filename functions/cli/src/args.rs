@@ -540,9 +540,13 @@ pub struct InventoryArguments {
 #[command(after_help = "\
 Examples:
   cloud-export policy
+  cloud-export policy --metrics
   cloud-export policy --assume 'arn:aws:iam::*:role/cloud-export-reader'
   cloud-export policy --trust arn:aws:iam::111111111111:role/cloud-export-primary --external-id cloud-export-1f0c")]
 pub struct PolicyArguments {
+    /// Allow to read metrics as well.
+    #[arg(long, conflicts_with_all = ["assume", "trust"])]
+    pub metrics: bool,
     /// Print the policy that allows to assume these roles, instead of the one that reads an account.
     #[arg(long, value_name = "ARN", conflicts_with = "trust")]
     pub assume: Vec<String>,

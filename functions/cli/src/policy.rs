@@ -22,6 +22,7 @@ pub fn policy(arguments: &PolicyArguments) -> Result<(), Stop> {
             let id = arguments.external_id.as_deref();
             policy::trust(&role.partition, &role.account, &role.to_string(), id)
         }
+        (None, []) if arguments.metrics => policy::reader_of_metrics(),
         (None, []) => policy::reader(),
         (None, roles) => policy::assuming(roles),
     };

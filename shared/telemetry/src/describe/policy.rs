@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::catalogue::CATALOGUE;
+use crate::metrics::{discovery, reading};
 
 /// The actions of the catalogue, sorted.
 pub fn actions() -> BTreeSet<String> {
@@ -24,6 +25,24 @@ pub fn reader() -> Value {
             "Resource": "*",
         }],
     })
+}
+
+/// The policy of a role that reads an account's metrics too. Neither call takes a narrower resource than `*`.
+pub fn reader_of_metrics() -> Value {
+    let mut policy = reader();
+    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
+    if let Some(statements) = statements {
+        let operations = [discovery::OPERATION, reading::OPERATION];
+        let mut actions = operations.map(|operation| format!("cloudwatch:{operation}"));
+        actions.sort();
+        statements.push(json!({
+            "Sid": "ReadMetrics",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+        }));
+    }
+    policy
 }
 
 /// The policy of a role that assumes these roles, beside what else it may do. `roles` are ARNs, and
@@ -64,6 +83,18 @@ pub fn trust(partition: &str, account: &str, role: &str, external_id: Option<&st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metrics_take_two_actions_more() {
+        let policy = reader_of_metrics();
+        let statement = &policy["Statement"][1];
+        let actions = json!(["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"]);
+        assert_eq!(
+            (&statement["Sid"], &statement["Action"]),
+            (&json!("ReadMetrics"), &actions)
+        );
+        assert_eq!(policy["Statement"][0], reader()["Statement"][0]);
+    }
 
     #[test]
     fn the_policy_allows_every_call_and_nothing_else() {
