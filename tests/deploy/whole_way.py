@@ -22,6 +22,7 @@ A JSON report goes to stdout, progress to stderr; exit status 0 or 1. Everything
 import argparse
 import contextlib
 import ctypes
+import datetime
 import gzip
 import hashlib
 import json
@@ -44,7 +45,7 @@ FORWARDER = "FlowForwarder"
 COLLECTOR = "MetadataCollector"
 
 # One region, and no second attempt: the emulator lacks services, and what it lacks it lacks again.
-METADATA_PARAMETERS = [f"MetadataRegions={REGION}", "MetadataTimeout=60", "MetadataMaxAttempts=1"]
+METADATA_PARAMETERS = [f"MetadataRegions={REGION}", "CollectMetrics=true", "MetadataTimeout=60", "MetadataMaxAttempts=1"]
 
 # "State" of an endpoint in a snapshot
 STATES = {"ok", "empty", "denied", "throttled", "region-disabled", "error"}
@@ -383,14 +384,15 @@ class Deployment:
         return lines
 
     def metadata(self):
-        """The objects of the metadata bucket by key: JSON documents, of changes lists of records, of the index bytes."""
+        """The objects of the metadata bucket by key: JSON documents, of changes and datapoints lists of records, of the
+        index and the status bytes."""
         objects = {}
         for page in self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.metadata_bucket):
             for item in page.get("Contents", []):
                 body = self.aws.s3.get_object(Bucket=self.metadata_bucket, Key=item["Key"])["Body"].read()
                 if item["Key"].endswith(".json.gz"):
                     objects[item["Key"]] = json.loads(gzip.decompress(body))
-                elif item["Key"].startswith("index/"):
+                elif item["Key"].startswith(("index/", "status/")):
                     objects[item["Key"]] = body
                 else:
                     objects[item["Key"]] = [json.loads(line) for line in unpacked(body).splitlines()]
@@ -589,7 +591,7 @@ def collect(deployment, event):
     index = {key for key in objects if key.startswith("index/")}
     if index != {f"index/{ACCOUNT}/{REGION}.idx", "index/directory.idx"}:
         raise Failure(f"the index is not that of {REGION}: {sorted(index)}")
-    others = [key for key in objects if not key.startswith(("current/", "history/", "index/"))]
+    others = [key for key in objects if not key.startswith(("current/", "history/", "index/", "status/"))]
     if others:
         raise Failure(f"the first run told of changes: {others}")
     expect_vpcs(deployment, objects)
@@ -637,6 +639,60 @@ def collect_from_the_queue(deployment):
         raise Failure(f"the changes are not the creation of {vpc}: {changes}")
 
 
+def make_nat_gateway(deployment):
+    """A gateway that the metadata have before its metrics are read."""
+    subnet = deployment.aws.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    made = deployment.aws.ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")
+    return made["NatGateway"]["NatGatewayId"]
+
+
+def measure(deployment, gateway):
+    """The schedule's event for metrics delivers what was settled in the last five minutes, joined to its resource; the
+    same again delivers nothing twice."""
+    now = int(time.time()) // 60 * 60
+    minutes = [datetime.datetime.fromtimestamp(now - 60 * ago, datetime.timezone.utc) for ago in range(20)]
+    deployment.aws.cloudwatch.put_metric_data(
+        Namespace="AWS/NATGateway",
+        MetricData=[
+            {
+                "MetricName": "BytesOutToDestination",
+                "Dimensions": [{"Name": "NatGatewayId", "Value": gateway}],
+                "Timestamp": minute,
+                "Value": 100.0 + minute.minute,
+                "Unit": "Bytes",
+            }
+            for minute in minutes
+        ],
+    )
+
+    def run():
+        payload = json.dumps({"metrics": "all"})
+        answer = deployment.aws.awslambda.invoke(FunctionName=deployment.collector, Payload=payload)
+        summary = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer or summary.get("metrics", {}).get("units") is None:
+            raise Failure(f"the collector did not read metrics: {summary}")
+        return summary["metrics"]
+
+    summary = run()
+    again = run()
+    told = {}
+    for key, points in deployment.metadata().items():
+        if key.startswith("datapoints/"):
+            for point in points:
+                told.setdefault((point["metric"], point["time"]), []).append(point)
+    twice = [key for key, points in told.items() if len(points) > 1]
+    if twice:
+        raise Failure(f"datapoints were delivered twice: {twice}")
+    if not 5 <= len(told) <= 6 or summary["datapoints"] + again["datapoints"] != len(told):
+        raise Failure(f"not the five minutes that are settled: {sorted(told)}, {summary}, {again}")
+    for (metric, time_of_point), (point,) in told.items():
+        minute = datetime.datetime.fromisoformat(time_of_point.replace("Z", "+00:00"))
+        wanted = (100.0 + minute.minute, "Sum", gateway)
+        if (point["value"], point["statistic"], point["resource"]) != wanted:
+            raise Failure(f"the datapoint of {metric} is not {wanted}: {point}")
+    return summary
+
+
 def init_milliseconds(lines):
     """Init duration out of platform.report or REPORT lines; none when the emulator writes no such lines."""
     for line in lines:
@@ -679,11 +735,14 @@ def whole_way(arguments, children, report):
         keep_failed_invocation(deployment, bad[0])
         report["failed_invocation_kept"] = True
         say("metadata")
+        gateway = make_nat_gateway(deployment)
         event = repo / "functions" / "metadata-collector" / "events" / "schedule.json"
         report["metadata"] = collect(deployment, event.read_bytes())
         say("metadata, from the queue")
         collect_from_the_queue(deployment)
         report["metadata"]["queue_worked_off"] = True
+        say("metrics")
+        report["metrics"] = measure(deployment, gateway)
     finally:
         lines = []
         with contextlib.suppress(Exception):
