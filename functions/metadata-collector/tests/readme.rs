@@ -114,7 +114,10 @@ fn the_sample_events_are_taken() {
         .filter(|name| name != "README.md")
         .collect();
     files.sort();
-    assert_eq!(files, ["job.json", "schedule.json", "sqs.json"]);
+    assert_eq!(
+        files,
+        ["job.json", "metrics.json", "schedule.json", "sqs.json"]
+    );
     let event = |file: &str| {
         let text = std::fs::read_to_string(directory.join(file)).unwrap();
         job::read(&serde_json::from_str(&text).unwrap()).unwrap_or_else(|e| panic!("{file}: {e}"))
@@ -122,6 +125,10 @@ fn the_sample_events_are_taken() {
     assert_eq!(
         event("schedule.json"),
         Invocation::Everything(Export::Metadata)
+    );
+    assert_eq!(
+        event("metrics.json"),
+        Invocation::Everything(Export::Metrics)
     );
     let Invocation::Job(job) = event("job.json") else {
         panic!("job.json is no job");
