@@ -152,8 +152,9 @@ pub struct Claim {
 pub struct Ledger {
     /// By namespace and period: up to when everything is confirmed, Unix seconds.
     cursors: BTreeMap<(String, u32), i64>,
-    /// What was not answered, and is asked for again: one span for each query and period.
-    owed: BTreeMap<(Query, u32), (i64, i64)>,
+    /// What was not answered, and is asked for again: of each query and period, starts and ends of spans, which neither
+    /// overlap nor touch. What lies between them was read.
+    owed: BTreeMap<(Query, u32), BTreeMap<i64, i64>>,
     /// Who is at work.
     pub claim: Option<Claim>,
 }
@@ -216,25 +217,32 @@ impl Ledger {
         (windows.collect(), skipped)
     }
 
-    /// Notes that a query is to be read over a span some other time. What is owed of it already grows; between the two
-    /// nothing is read twice, since spans of a query follow one another.
+    /// Notes that a query is to be read over a span some other time. Spans that overlap or touch become one.
     pub fn owe(&mut self, query: Query, span: Span) {
-        let owed = self.owed.entry((query, span.period));
-        owed.and_modify(|(start, end)| {
-            *start = span.start.min(*start);
-            *end = span.end.max(*end);
-        })
-        .or_insert((span.start, span.end));
+        let spans = self.owed.entry((query, span.period)).or_default();
+        let (mut first, mut last) = (span.start, span.end);
+        spans.retain(|start, end| {
+            let is_apart = *end < first || last < *start;
+            if !is_apart {
+                (first, last) = (first.min(*start), last.max(*end));
+            }
+            is_apart
+        });
+        spans.insert(first, last);
     }
 
     /// Gives up what is owed from before `time`, Unix seconds; returns how many queries lose datapoints by it.
     pub fn give_up_before(&mut self, time: i64) -> u64 {
         let mut lost = 0;
-        self.owed.retain(|(_, period), (start, end)| {
+        self.owed.retain(|(_, period), spans| {
             let earliest = floor(time, *period);
-            lost += u64::from(*start < earliest);
-            *start = earliest.max(*start);
-            *start < *end
+            let before: Vec<i64> = spans.range(..earliest).map(|(start, _)| *start).collect();
+            lost += u64::from(!before.is_empty());
+            let ends = before.iter().filter_map(|start| spans.remove(start));
+            if let Some(end) = ends.max().filter(|end| *end > earliest) {
+                spans.insert(earliest, end);
+            }
+            !spans.is_empty()
         });
         lost
     }
@@ -255,14 +263,15 @@ impl Ledger {
     }
 
     fn owed_spans(&self) -> impl Iterator<Item = (&Query, Span)> {
-        let spans = self.owed.iter();
-        spans.map(|((query, period), (start, end))| {
-            let span = Span {
-                period: *period,
-                start: *start,
-                end: *end,
-            };
-            (query, span)
+        self.owed.iter().flat_map(|((query, period), spans)| {
+            spans.iter().map(move |(start, end)| {
+                let span = Span {
+                    period: *period,
+                    start: *start,
+                    end: *end,
+                };
+                (query, span)
+            })
         })
     }
 
@@ -288,8 +297,11 @@ impl Ledger {
                         *cursor = span.end.max(*cursor);
                     }
                 }
-                Asked::Owed => self.owed.retain(|(_, period), (start, end)| {
-                    (*period, *start, *end) != (span.period, span.start, span.end)
+                Asked::Owed => self.owed.retain(|(_, period), spans| {
+                    if *period == span.period && spans.get(&span.start) == Some(&span.end) {
+                        spans.remove(&span.start);
+                    }
+                    !spans.is_empty()
                 }),
             }
         }
@@ -333,19 +345,20 @@ impl Ledger {
             Some(((namespace, period), row.get("until")?.as_i64()?))
         };
         let cursors = rows(document, "cursors", cursor);
-        let owed = rows(document, "owed", |row| {
-            let (query, span) = owed_of(row)?;
-            Some(((query, span.period), (span.start, span.end)))
-        });
+        let owed: Option<Vec<(Query, Span)>> = rows(document, "owed", owed_of);
         let claim = match document.get("claim") {
             None | Some(Value::Null) => None,
             Some(claim) => Some(claim_of(claim).ok_or(NotALedger("its claim cannot be read"))?),
         };
-        Ok(Ledger {
+        let mut ledger = Ledger {
             cursors: cursors.ok_or(NotALedger("a cursor cannot be read"))?,
-            owed: owed.ok_or(NotALedger("what is owed cannot be read"))?,
+            owed: BTreeMap::new(),
             claim,
-        })
+        };
+        for (query, span) in owed.ok_or(NotALedger("what is owed cannot be read"))? {
+            ledger.owe(query, span);
+        }
+        Ok(ledger)
     }
 }
 
@@ -480,6 +493,15 @@ mod tests {
         }
     }
 
+    /// A span of minutes.
+    fn span(start: i64, end: i64) -> Span {
+        Span {
+            period: 60,
+            start: NOW + start * 60,
+            end: NOW + end * 60,
+        }
+    }
+
     /// Claims what is due and settles it.
     fn read(ledger: &mut Ledger, groups: &[Group], now: i64) -> Vec<Window> {
         let (windows, _) = ledger.due(groups, &reach(now));
@@ -548,11 +570,6 @@ mod tests {
 
     #[test]
     fn what_is_owed_grows_is_settled_and_is_given_up() {
-        let span = |start: i64, end: i64| Span {
-            period: 60,
-            start: NOW + start * 60,
-            end: NOW + end * 60,
-        };
         let mut ledger = Ledger::default();
         ledger.owe(query("a"), span(0, 5));
         ledger.owe(query("b"), span(0, 5));
@@ -571,6 +588,23 @@ mod tests {
         assert_eq!((ledger.owed(), ledger.owed_in(span(3, 5)).len()), (1, 1));
         assert_eq!(ledger.give_up_before(NOW + 5 * 60), 1);
         assert_eq!(ledger.owed(), 0);
+    }
+
+    #[test]
+    fn what_was_read_between_two_spans_that_are_owed_is_not_owed() {
+        let mut ledger = Ledger::default();
+        for (start, end) in [(0, 5), (10, 15), (20, 25)] {
+            ledger.owe(query("a"), span(start, end));
+        }
+        assert_eq!((ledger.owed(), ledger.owed_windows().len()), (1, 3));
+        assert_eq!(Ledger::from_json(&ledger.to_json()), Ok(ledger.clone()));
+        ledger.owe(query("a"), span(14, 20));
+        let windows = ledger.owed_windows();
+        let spans: Vec<Span> = windows.iter().map(|window| window.span).collect();
+        assert_eq!(spans, [span(0, 5), span(10, 25)]);
+        assert_eq!(ledger.give_up_before(NOW + 12 * 60), 1);
+        assert_eq!(ledger.owed_in(span(12, 25)), [query("a")]);
+        assert_eq!(ledger.owed_windows().len(), 1);
     }
 
     #[test]
