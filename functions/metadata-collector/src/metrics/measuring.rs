@@ -242,17 +242,15 @@ impl<C: Cloud> Measuring<'_, C> {
         if ledger.value.claim.is_some() {
             // A run died: what it may have delivered is delivered again, under the same names.
             let planned = self.repeat(&mut ledger.value, &survey, &list, &resources, report);
+            store.write_ledger(&mut ledger).await?;
             self.work(&store, &mut ledger, planned, &survey, &resources, report)
                 .await?;
         }
         let groups = survey.groups();
         let reach = self.reach();
-        if self
+        let is_listed = self
             .list(&survey, &resources, &mut list, &mut ledger.value, report)
-            .await?
-        {
-            store.write_series(&list).await?;
-        }
+            .await?;
         report.series = list.iter().count();
         report.lag_seconds = ledger.value.lag(&groups, now);
         let planned = self.plan(
@@ -276,9 +274,18 @@ impl<C: Cloud> Measuring<'_, C> {
                 ledger.value.settle();
                 store.write_ledger(&mut ledger).await?;
             }
+            if is_listed {
+                store.write_series(&list).await?;
+            }
             return Ok(());
         }
         ledger.value.claim = Some(self.claim(&planned));
+        store.write_ledger(&mut ledger).await?;
+        // After the ledger, which says what of new series is owed: whoever knows them owes it.
+        if is_listed && let Err(error) = store.write_series(&list).await {
+            self.give_back(&store, &mut ledger).await;
+            return Err(error.into());
+        }
         self.work(&store, &mut ledger, planned, &survey, &resources, report)
             .await
     }
@@ -541,7 +548,7 @@ impl<C: Cloud> Measuring<'_, C> {
         }
     }
 
-    /// Does the work of the claim, writing the claim before and what is settled after.
+    /// Does the work of the claim, which is written, and writes what is settled after.
     async fn work(
         &self,
         store: &MetricStore<'_>,
@@ -551,7 +558,6 @@ impl<C: Cloud> Measuring<'_, C> {
         resources: &Resources,
         report: &mut MetricReport,
     ) -> Result<(), Stop> {
-        store.write_ledger(ledger).await?;
         for (at, planned) in planned.iter().enumerate() {
             let done = self.window(store, ledger, at, planned, survey, resources, report);
             if let Err(stop) = done.await {
