@@ -277,6 +277,7 @@ impl<C: Cloud> Measuring<'_, C> {
             if is_listed {
                 store.write_series(&list).await?;
             }
+            report.lag_seconds = 0;
             return Ok(());
         }
         ledger.value.claim = Some(self.claim(&planned));
@@ -287,7 +288,9 @@ impl<C: Cloud> Measuring<'_, C> {
             return Err(error.into());
         }
         self.work(&store, &mut ledger, planned, &survey, &resources, report)
-            .await
+            .await?;
+        report.lag_seconds = ledger.value.lag(&groups, now);
+        Ok(())
     }
 
     fn reach(&self) -> Reach {

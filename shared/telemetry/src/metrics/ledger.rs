@@ -174,7 +174,7 @@ impl Ledger {
     pub fn lag(&self, groups: &[Group], now: i64) -> i64 {
         let lags = groups.iter().filter_map(|group| {
             let cursor = self.cursor(&group.namespace, group.period)?;
-            Some(now - i64::from(group.settle) - cursor)
+            Some(floor(now - i64::from(group.settle), group.period) - cursor)
         });
         lags.max().unwrap_or(0).max(0)
     }
@@ -546,7 +546,9 @@ mod tests {
         let next = read(&mut ledger, &groups, NOW + 317);
         assert_eq!(next.len(), 2);
         assert_eq!(next[0].span.start, windows[0].span.end);
-        assert_eq!(ledger.lag(&groups[..3], NOW + 317), 17);
+        // What is not settled yet, the rest of a day for instance, is not behind.
+        assert_eq!(ledger.lag(&groups, NOW + 317), 0);
+        assert_eq!(ledger.lag(&groups, NOW + 617), 300);
     }
 
     #[test]
