@@ -13,6 +13,7 @@ mod enrichment;
 mod faults;
 mod forwarder;
 mod http;
+mod metrics;
 mod ocsf;
 mod otlp;
 mod parquet;

@@ -43,7 +43,9 @@ def end_with_parent():
 
 
 class Server:
-    """A replay server of its own, with its scenario and record below `work`."""
+    """A replay server of its own, or a program like it, with its scenario and record below `work`."""
+
+    program = HERE / "replay.py"
 
     def __init__(self, work, **scenario):
         self.work = pathlib.Path(work)
@@ -54,7 +56,7 @@ class Server:
         file.write_text(json.dumps(scenario, indent=1))
         self.errors = open(self.work / "server.log", "wb")
         self.child = subprocess.Popen(
-            [sys.executable, HERE / "replay.py", "--scenario", file, "--record", self.record],
+            [sys.executable, self.program, "--scenario", file, "--record", self.record],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -138,7 +140,7 @@ class Collector:
         self.metadata.mkdir(parents=True, exist_ok=True)
         self.runs = 0
 
-    def run(self, server, statuses=(0,), attempts=None, **settings):
+    def environment(self, server, **settings):
         """Settings are named as in the environment, without the prefix, in any case; what is no text becomes JSON."""
         environment = {
             name: value
@@ -159,6 +161,11 @@ class Collector:
         for name, value in settings.items():
             value = value if isinstance(value, str) else json.dumps(value)
             environment[f"CLOUD_EXPORT_{name.upper()}"] = value
+        return environment
+
+    def run(self, server, statuses=(0,), attempts=None, **settings):
+        """Collects, with settings as of `environment`."""
+        environment = self.environment(server, **settings)
         if attempts is not None:
             environment["AWS_MAX_ATTEMPTS"] = str(attempts)
         self.runs += 1

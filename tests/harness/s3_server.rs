@@ -118,6 +118,8 @@ struct Store {
     faults: Mutex<Vec<Planned>>,
     arrived: Mutex<Vec<Arrived>>,
     arrivals: tokio::sync::watch::Sender<usize>,
+    /// Held while an object is written: `s3s-fs` looks at a condition first, and writes later.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -125,6 +127,8 @@ struct Planned {
     call: Call,
     part_of_key: String,
     fault: Fault,
+    /// How many calls pass before.
+    skip: usize,
     times: usize,
 }
 
@@ -152,6 +156,7 @@ impl S3Server {
             faults: Mutex::default(),
             arrived: Mutex::default(),
             arrivals: tokio::sync::watch::Sender::new(0),
+            writing: tokio::sync::Mutex::default(),
         });
         let mut service = S3ServiceBuilder::new(Layer(Arc::clone(&store)));
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -205,10 +210,23 @@ impl S3Server {
     /// Answers the next `times` calls on keys that contain `part_of_key` with a fault. Of several
     /// faults that fit, the first planned comes first.
     pub fn fault(&self, call: Call, part_of_key: &str, fault: Fault, times: usize) {
+        self.fault_after(0, call, part_of_key, fault, times);
+    }
+
+    /// The same, after so many calls that pass.
+    pub fn fault_after(
+        &self,
+        skip: usize,
+        call: Call,
+        part_of_key: &str,
+        fault: Fault,
+        times: usize,
+    ) {
         self.store.faults.lock().unwrap().push(Planned {
             call,
             part_of_key: part_of_key.to_owned(),
             fault,
+            skip,
             times,
         });
     }
@@ -307,6 +325,10 @@ impl Store {
         let mut faults = self.faults.lock().unwrap();
         let fits = |p: &&mut Planned| p.call == call && p.times > 0 && key.contains(&p.part_of_key);
         let planned = faults.iter_mut().find(fits)?;
+        if planned.skip > 0 {
+            planned.skip -= 1;
+            return None;
+        }
         if planned.times != EVERY_TIME {
             planned.times -= 1;
         }
@@ -387,6 +409,11 @@ impl S3 for Layer {
         let PutObjectInput { bucket, key, .. } = &request.input;
         let name = store.write(Call::Put, bucket, key, signed_for(&request));
         request.input.key = name.await?;
+        let _writing =
+            match request.input.if_match.is_some() || request.input.if_none_match.is_some() {
+                true => Some(store.writing.lock().await),
+                false => None,
+            };
         store.files.put_object(request).await
     }
 
