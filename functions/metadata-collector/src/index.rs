@@ -8,31 +8,29 @@
 //!
 //! Nothing of it is lost for good when it cannot be written: the next run makes it anew from its snapshots.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::Store;
-use delivery::store::{Condition, Fetched, StoreError};
+use delivery::store::{Fetched, StoreError};
 use invocation::Budget;
 use telemetry::describe::catalogue::Scope;
 use telemetry::index::{self, DIRECTORY_KEY, Directory, IndexUnit, Shard, shard_key};
 use telemetry::inventory::{InventoryBuilder, Origin};
 use telemetry::snapshot::Snapshot;
 
+use crate::merging::{Shared, condition, merge_into};
 use crate::report::Indexed;
 
 /// The media type of an index file.
 const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// How often the directory is merged anew because others wrote it in the meantime.
-const ATTEMPTS: u32 = 10;
-
-/// The longest pause before the directory is merged for the second time; those after grow.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause of all.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The directory of the index.
+const DIRECTORY: Shared = Shared {
+    key: DIRECTORY_KEY,
+    content_type: CONTENT_TYPE,
+    limit: u64::MAX,
+};
 
 const TOO_LARGE: &str = "it would be larger than an index file can be";
 
@@ -107,14 +105,6 @@ impl Previous {
     }
 }
 
-/// The condition under which an object is still as it was read.
-fn condition(object: Option<&Option<String>>) -> Condition<'_> {
-    match object {
-        None => Condition::New,
-        Some(revision) => Condition::Same(revision.as_deref()),
-    }
-}
-
 /// Makes the unit's part of the directory, and its shard where that is wanted.
 fn made(
     snapshot: &Snapshot,
@@ -157,69 +147,23 @@ pub async fn write_directory(
     parts: &[Directory],
     budget: &Budget,
 ) -> Result<(), String> {
-    let mut attempt = 0;
-    loop {
-        let error = match merge(objects, parts).await {
-            Ok(bytes) => {
-                tracing::debug!(bytes, attempt, "the directory of the index is written");
-                return Ok(());
-            }
-            Err(error @ MergeError::Store(StoreError::Replaced(_))) => error,
-            Err(error) => return Err(error.to_string()),
-        };
-        attempt += 1;
-        let rested = budget.run(tokio::time::sleep(pause(attempt, parts)));
-        if attempt == ATTEMPTS || rested.await.is_none() {
-            return Err(format!("{error}, {attempt} times"));
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum MergeError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}: {TOO_LARGE}")]
-    TooLarge(String),
-}
-
-/// Merges parts into the directory that is there; returns the bytes written.
-async fn merge(objects: &Store, parts: &[Directory]) -> Result<usize, MergeError> {
-    let mut all = Vec::new();
-    let mut object = None;
-    if let Fetched::Object { bytes, revision } = objects.get(DIRECTORY_KEY, None).await? {
-        object = Some(revision);
-        match Directory::open(bytes) {
-            Ok(before) => all.push(before),
-            Err(error) => {
-                let place = objects.place(DIRECTORY_KEY);
-                tracing::warn!(%place, %error, "replaced; what others collected comes back with their next run");
+    let units = parts.iter().flat_map(|part| part.units());
+    let who: Vec<(&str, &str)> = units
+        .map(|(account, region, _)| (account, region))
+        .collect();
+    let written = merge_into(objects, DIRECTORY, &who, budget, |before| {
+        let mut all = Vec::new();
+        if let Some(bytes) = before {
+            match Directory::open(bytes) {
+                Ok(before) => all.push(before),
+                Err(error) => {
+                    let place = objects.place(DIRECTORY_KEY);
+                    tracing::warn!(%place, %error, "replaced; what others collected comes back with their next run");
+                }
             }
         }
-    }
-    all.extend_from_slice(parts);
-    let merged =
-        Directory::merge(&all).ok_or_else(|| MergeError::TooLarge(objects.place(DIRECTORY_KEY)))?;
-    let length = merged.len();
-    let condition = condition(object.as_ref());
-    let put = objects.put(DIRECTORY_KEY, merged, condition, CONTENT_TYPE);
-    put.await?;
-    Ok(length)
-}
-
-/// How long to wait before an attempt: longer each time, and of another length for each set of units, so
-/// that those who met do not meet again.
-fn pause(attempt: u32, parts: &[Directory]) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    attempt.hash(&mut hasher);
-    for part in parts {
-        for (account, region, _) in part.units() {
-            (account, region).hash(&mut hasher);
-        }
-    }
-    let longest = FIRST_PAUSE
-        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
-        .min(LONGEST_PAUSE);
-    let share = u32::try_from(hasher.finish() % 1024).unwrap_or_default();
-    longest / 2 + longest.saturating_mul(share) / 2048
+        all.extend_from_slice(parts);
+        Directory::merge(&all).map(Some).ok_or(TOO_LARGE)
+    });
+    written.await.map(|_| ())
 }

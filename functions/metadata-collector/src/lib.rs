@@ -20,6 +20,7 @@ mod feed;
 pub mod glance;
 pub mod index;
 pub mod job;
+mod merging;
 pub mod metrics;
 pub mod pace;
 mod plan;
