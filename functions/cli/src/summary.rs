@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_forwarder::sides::SideCounts;
 use telemetry::Counts;
+pub use telemetry::counts::grouped;
 use telemetry::selection::SelectionCounts;
 
 /// What a run did.
@@ -135,19 +136,6 @@ pub fn peak_memory() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// A number with its thousands apart: `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Rows below a header, in columns as wide as their widest cell.
 pub fn text_table(header: &[&str], rows: &[&[String]]) -> String {
     let width = |column: usize| {
@@ -168,20 +156,4 @@ pub fn text_table(header: &[&str], rows: &[&[String]]) -> String {
         text.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_their_thousands_apart() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [grouped(0), grouped(999), grouped(1000), grouped(1_234_567)]
-                .map(|s| s)
-                .each_ref()
-                .map(String::as_str)
-        );
-    }
 }

@@ -190,3 +190,32 @@ impl Counts {
         }
     }
 }
+
+/// A number with its thousands apart: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_thousands_apart() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [grouped(0), grouped(999), grouped(1000), grouped(1_234_567)]
+                .map(|s| s)
+                .each_ref()
+                .map(String::as_str)
+        );
+    }
+}

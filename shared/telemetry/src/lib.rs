@@ -36,6 +36,7 @@ pub mod metrics;
 pub mod object_key;
 pub mod selection;
 pub mod snapshot;
+pub mod status;
 pub mod target;
 
 pub use counts::{Counts, RowError, RowErrorKind};

@@ -1,0 +1,1 @@
+(function(){var e=document.getElementById("old");if(e&&Date.now()/1000>Number(e.dataset.after))e.hidden=false})()
