@@ -54,6 +54,8 @@ pub enum Command {
     Check(CheckArguments),
     /// Print what the collected metadata hold: kinds of resources, or the resources that are asked for.
     Inventory(InventoryArguments),
+    /// Print what became of each export in each account and region: what is wrong first, and what to do.
+    Status(StatusArguments),
     /// Print the IAM policies that collecting takes.
     Policy(PolicyArguments),
 }
@@ -533,6 +535,28 @@ pub struct InventoryArguments {
     /// Write one JSON object for each resource, or each call.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `cloud-export status`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 nothing fails, 1 something failed or is stale, 2 the command line cannot be used. What is only missing is a \
+warning, and no failure.
+
+Examples:
+  cloud-export status
+  cloud-export status --metadata s3://metadata-use1/network --json
+  cloud-export status --metadata s3://metadata-use1/network --html status.html")]
+pub struct StatusArguments {
+    /// Where snapshots are kept: file:///dir or s3://bucket/prefix [default: file://metadata].
+    #[arg(long, value_name = "URL")]
+    pub metadata: Option<String>,
+    /// Write the document as JSON, with the issues.
+    #[arg(long, conflicts_with = "html")]
+    pub json: bool,
+    /// Write the page into this file instead.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `cloud-export policy`

@@ -1,9 +1,5 @@
 //! `cloud-export inventory`: what the collected metadata hold.
 
-use delivery::{StoreUrl, StoreUrlError};
-use invocation::aws;
-use metadata_collector::config::METADATA;
-use metadata_collector::store::SnapshotStore;
 use serde_json::{Map, Value, json};
 use telemetry::coverage::EndpointCoverage;
 use telemetry::describe::state::State;
@@ -11,9 +7,9 @@ use telemetry::inventory::{Inventory, InventoryBuilder, InventoryRow, Kind, read
 use telemetry::snapshot::Snapshot;
 
 use crate::args::InventoryArguments;
-use crate::collect::DEFAULT_METADATA;
+use crate::metadata;
 use crate::summary::{grouped, say, text_table};
-use crate::{Stop, environment, runtime};
+use crate::{Stop, runtime};
 
 /// Prints counts, or the resources that are asked for.
 pub fn inventory(arguments: &InventoryArguments) -> Result<(), Stop> {
@@ -75,21 +71,9 @@ fn each_snapshot(
     arguments: &InventoryArguments,
     mut take: impl FnMut(&str, Value),
 ) -> Result<(), Stop> {
-    let url = arguments
-        .metadata
-        .clone()
-        .or_else(|| environment(METADATA.name))
-        .filter(|url| !url.trim().is_empty())
-        .unwrap_or_else(|| DEFAULT_METADATA.to_owned());
-    let url: StoreUrl = url
-        .parse()
-        .map_err(|error: StoreUrlError| Stop::Usage(format!("--metadata: {error}")))?;
+    let url = metadata::url(arguments.metadata.as_ref())?;
     let taken = runtime()?.block_on(async {
-        let sdk = match url.is_s3() {
-            true => aws::sdk_config().await,
-            false => aws::no_services(),
-        };
-        let store = SnapshotStore::on(&url, &sdk);
+        let store = metadata::open(&url).await;
         let keys = store.current_keys().await;
         let keys = keys.map_err(|error| Stop::Failed(error.to_string()))?;
         let mut taken = 0;

@@ -11,6 +11,7 @@ mod fields;
 mod forwarding;
 mod generate;
 mod inventory;
+mod metadata;
 mod metrics;
 mod parse;
 mod policy;
@@ -18,6 +19,7 @@ mod progress;
 mod queue;
 mod replay;
 mod run;
+mod status;
 mod summary;
 
 use std::process::ExitCode;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Metrics(arguments) => metrics::metrics(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Inventory(arguments) => inventory::inventory(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Policy(arguments) => policy::policy(&arguments),
     };
     match result {

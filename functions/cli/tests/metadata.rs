@@ -94,11 +94,13 @@ fn the_recorded_estate_is_collected_kept_and_listed() {
     let recorded = contents(&project().join("samples/metadata"));
     assert!(recorded.iter().any(|(_, content)| content.contains(key)));
     let kept = contents(root.path());
-    let (index, snapshots): (Vec<_>, Vec<_>) = kept
-        .iter()
-        .partition(|(path, _)| path.extension().is_some_and(|extension| extension == "idx"));
-    assert_eq!(snapshots.len(), 8, "four snapshots, each current and dated");
-    assert_eq!(index.len(), 3, "two shards and the directory");
+    let of_kind = |kind: &str| {
+        let paths = kept.iter().filter_map(|(path, _)| path.extension());
+        paths.filter(|extension| *extension == kind).count()
+    };
+    assert_eq!(of_kind("gz"), 8, "four snapshots, each current and dated");
+    assert_eq!(of_kind("idx"), 3, "two shards and the directory");
+    assert_eq!(of_kind("json") + of_kind("html"), 2, "the status");
     for (path, content) in &kept {
         assert!(!content.contains(key), "{}", path.display());
     }
@@ -258,4 +260,61 @@ fn what_cannot_be_used_is_named_and_exits_with_2() {
     let output = run(&["inventory", "--metadata", &empty]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("cloud-export collect makes them"));
+}
+
+#[test]
+fn the_status_of_a_run_is_printed_and_drawn() {
+    let root = tempfile::tempdir().unwrap();
+    let metadata = format!("file://{}", root.path().join("metadata").display());
+    let none = run(&["status", "--metadata", &metadata]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("there is no status/status.json below"));
+    run(&[
+        "collect",
+        "--from",
+        "samples/metadata",
+        "--metadata",
+        &metadata,
+    ]);
+    let printed = run(&["status", "--metadata", &metadata]);
+    assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stdout));
+    let printed = text(&printed.stdout);
+    for expected in ["no issues", "1 of 1 VPCs", "us-east-1  complete, 76 rows"] {
+        assert!(printed.contains(expected), "{expected}: {printed}");
+    }
+    let json = lines_of_json(&run(&["status", "--metadata", &metadata, "--json"]));
+    assert_eq!(json[0]["entries"].as_array().unwrap().len(), 6);
+    assert_eq!(json[0]["issues"], serde_json::json!([]));
+    let file = root.path().join("status.html");
+    let drawn = run(&[
+        "status",
+        "--metadata",
+        &metadata,
+        "--html",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(drawn.status.code(), Some(0));
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .contains("123456789012")
+    );
+    // The account is not asked for any more, three times.
+    let place = root.path().join("metadata/status/status.json");
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+    let later = [
+        "2099-01-01T00:00:00Z",
+        "2099-01-01T01:00:00Z",
+        "2099-01-01T02:00:00Z",
+    ];
+    document["exports"][0]["runs"] = later.to_vec().into();
+    std::fs::write(&place, document.to_string()).unwrap();
+    let stale = run(&["status", "--metadata", &metadata]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(
+        text(&stale.stdout).starts_with("as of "),
+        "{}",
+        text(&stale.stdout)
+    );
+    assert!(text(&stale.stdout).contains("failing: Metadata: Runs come"));
 }

@@ -16,6 +16,7 @@ use telemetry::describe::service::Service;
 use telemetry::describe::state::CallFailure;
 use telemetry::index::Directory;
 use telemetry::snapshot::{GLOBAL, Snapshot, Unit};
+use telemetry::status::{self as told, Status};
 use telemetry::target::{Hop, Target};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -30,6 +31,7 @@ use crate::metrics::{Measuring, MetricOrder, MetricPlan, MetricReport, MetricSta
 use crate::queue::Queue;
 use crate::report::{Indexed, Report, Reported, Summary, UnitReport, UnitState};
 use crate::sessions::{ChainFailure, Sessions};
+use crate::status::{of_metrics, of_unit, write_status};
 use crate::store::{SnapshotStore, StoreError};
 use crate::unit::{Order, gather};
 
@@ -120,6 +122,8 @@ struct Run<'r> {
     unkept: Mutex<Vec<FailureClass>>,
     /// What each unit adds to the index's directory.
     parts: Mutex<Vec<Directory>>,
+    /// What the status is told.
+    told: Mutex<Status>,
 }
 
 impl<C: Cloud> Collector<C> {
@@ -206,16 +210,26 @@ impl<C: Cloud> Collector<C> {
                 ),
             });
         }
-        let jobs = self.plan(export).await?;
+        let planned = self.plan(export).await;
+        let error = planned.as_ref().err().map(|error| error.message.clone());
+        let told = Status::of_run(told_of(export), (self.now)(), error);
+        let jobs = match planned {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                self.tell(&told, budget).await;
+                return Err(error);
+            }
+        };
         match &self.queue {
             Some(queue) if jobs.len() > self.config.fan_out_above => {
                 queue.send(&jobs).await.map_err(queue_error)?;
                 Ok(Summary {
                     handed_on: jobs.len() as u64,
+                    status_errors: self.tell(&told, budget).await,
                     ..Summary::default()
                 })
             }
-            _ => self.jobs(jobs, budget, observe).await,
+            _ => self.told_jobs(jobs, told, budget, observe).await,
         }
     }
 
@@ -226,6 +240,18 @@ impl<C: Cloud> Collector<C> {
     pub async fn jobs(
         &self,
         jobs: Vec<Job>,
+        budget: &Budget,
+        observe: &(dyn Fn(Report<'_>) + Sync),
+    ) -> Result<Summary, RunError> {
+        let told = Status::default();
+        self.told_jobs(jobs, told, budget, observe).await
+    }
+
+    /// Does jobs as [`Collector::jobs`] does, and tells the status of them beside what it is told already.
+    async fn told_jobs(
+        &self,
+        jobs: Vec<Job>,
+        told: Status,
         budget: &Budget,
         observe: &(dyn Fn(Report<'_>) + Sync),
     ) -> Result<Summary, RunError> {
@@ -241,6 +267,7 @@ impl<C: Cloud> Collector<C> {
             left: Mutex::default(),
             unkept: Mutex::default(),
             parts: Mutex::default(),
+            told: Mutex::new(told),
         };
         stream::iter(jobs)
             .for_each_concurrent(self.config.units_at_once, |job| {
@@ -263,6 +290,10 @@ impl<C: Cloud> Collector<C> {
             .parts
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        let told = run
+            .told
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let ended = self.end(left, &unkept, &mut summary).await;
         if !parts.is_empty()
             && let Err(index_error) = write_directory(self.store.objects(), &parts, budget).await
@@ -273,7 +304,23 @@ impl<C: Cloud> Collector<C> {
                 "the directory of the index is as it was before; the next run writes it"
             );
         }
+        summary.status_errors = self.tell(&told, budget).await;
         ended.map(|()| summary)
+    }
+
+    /// Tells the status what became of a run; returns how often it could not be told.
+    async fn tell(&self, told: &Status, budget: &Budget) -> u64 {
+        if told.is_empty() {
+            return 0;
+        }
+        let written = write_status(self.store.objects(), told, (self.now)(), budget).await;
+        if let Err(status_error) = &written {
+            tracing::warn!(
+                status_error,
+                "the status is as it was before; the next run writes it"
+            );
+        }
+        u64::from(written.is_err())
     }
 
     /// Hands on what there was no time for, and says what failed.
@@ -332,6 +379,8 @@ impl<C: Cloud> Collector<C> {
             Ok(whose) => whose,
             Err(failure) => {
                 let unit = unknown_unit();
+                let (export, error) = (told_of(job.export), failure.to_string());
+                run.tell(&Status::of_run(export, (self.now)(), Some(error)));
                 if job.export == Export::Metrics {
                     return run.measured(&MetricReport::failed(unit, failure.to_string()));
                 }
@@ -437,10 +486,12 @@ impl<C: Cloud> Collector<C> {
             gathered.chain_failure,
             clock.elapsed(),
         );
+        let mut observed = None;
         match kept {
             Ok(Some((snapshot, changes))) => {
                 report.rows = snapshot.rows();
                 report.changes = changes;
+                observed = Some(Status::of_snapshot(&snapshot));
             }
             Ok(None) => report.state = UnitState::Superseded,
             Err((class, error)) => {
@@ -456,6 +507,7 @@ impl<C: Cloud> Collector<C> {
             Ok(indexed) => report.indexed = indexed,
             Err(error) => report.index_error = Some(error),
         }
+        run.tell(&of_unit(&report, observed, (self.now)()));
         run.done(&report);
         left
     }
@@ -539,6 +591,7 @@ impl<C: Cloud> Collector<C> {
             return Some(left());
         }
         let report = Box::pin(self.measuring(&order, run.budget).run()).await;
+        run.tell(&of_metrics(&report, (self.now)()));
         run.measured(&report);
         (report.state == MetricState::Deferred).then(left)
     }
@@ -635,6 +688,11 @@ impl Run<'_> {
             .push(job);
     }
 
+    fn tell(&self, told: &Status) {
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        all.merge(told);
+    }
+
     fn done(&self, report: &UnitReport) {
         report.log();
         self.summary
@@ -660,6 +718,14 @@ fn unknown_unit() -> Unit {
         region: GLOBAL.into(),
         partition: "aws".into(),
         roles: Vec::new(),
+    }
+}
+
+/// An export as the status has it.
+fn told_of(export: Export) -> told::Export {
+    match export {
+        Export::Metadata => told::Export::Metadata,
+        Export::Metrics => told::Export::Metrics,
     }
 }
 

@@ -5,7 +5,8 @@
 //! job ─▶ collector ─▶ plan ─▶ sessions (role chains) ─▶ unit (account, region) ─▶ snapshot ─▶ store
 //!            │                                            │    ▲                     │
 //!            └─▶ queue (what is handed on)                ▼    │                     ├─▶ feed ─▶ destinations
-//!                                  cloud: aws_cloud (at its pace) or recorded_cloud  └─▶ index (shards, directory)
+//!                                  cloud: aws_cloud (at its pace) or recorded_cloud  ├─▶ index (shards, directory)
+//!                                                                                └─▶ status (document, page)
 //! ```
 //!
 //! What is asked and how answers are read is data of the [`telemetry::describe`] module; here is who
@@ -28,6 +29,7 @@ pub mod queue;
 pub mod recorded_cloud;
 pub mod report;
 pub mod sessions;
+pub mod status;
 pub mod store;
 pub mod unit;
 

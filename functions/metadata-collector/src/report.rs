@@ -286,6 +286,8 @@ pub struct Summary {
     pub interfaces: u64,
     /// Shards that could not be written, and directories.
     pub index_errors: u64,
+    /// Times that the status could not be written.
+    pub status_errors: u64,
     /// What became of metrics.
     pub metrics: MetricSummary,
 }
@@ -307,6 +309,7 @@ const METRICS: &[(&str, &str)] = &[
     ("IndexBytes", "Bytes"),
     ("IndexInterfaces", "Count"),
     ("IndexErrors", "Count"),
+    ("StatusErrors", "Count"),
     ("Duration", "Milliseconds"),
 ];
 
@@ -342,6 +345,7 @@ impl Summary {
         self.index_bytes += other.index_bytes;
         self.interfaces += other.interfaces;
         self.index_errors += other.index_errors;
+        self.status_errors += other.status_errors;
         self.metrics.join(&other.metrics);
     }
 
@@ -382,6 +386,7 @@ impl Summary {
             "index_bytes": self.index_bytes,
             "interfaces": self.interfaces,
             "index_errors": self.index_errors,
+            "status_errors": self.status_errors,
         });
         if let (false, Some(members)) = (self.metrics.is_empty(), summary.as_object_mut()) {
             members.insert("metrics".to_owned(), self.metrics.to_json());
@@ -415,6 +420,7 @@ impl Summary {
             self.index_bytes,
             self.interfaces,
             self.index_errors,
+            self.status_errors,
             duration.as_millis() as u64,
         ];
         let own = METRICS.iter().zip(values);
@@ -430,8 +436,9 @@ impl Summary {
                     .last()
                     .into_iter()
                     .zip([duration.as_millis() as u64]);
-                let handed_on = own.filter(|((name, _), _)| *name == "JobsHandedOn");
-                let all = of_metrics.chain(handed_on).chain(duration);
+                let both = ["JobsHandedOn", "StatusErrors"];
+                let own = own.filter(|((name, _), _)| both.contains(name));
+                let all = of_metrics.chain(own).chain(duration);
                 metrics::record(namespace, function, time_ms, all)
             }
             (false, false) => metrics::record(namespace, function, time_ms, own.chain(of_metrics)),

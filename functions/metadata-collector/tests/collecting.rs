@@ -29,6 +29,7 @@ use telemetry::describe::state::{CallFailure, Silence, State};
 use telemetry::describe::walk::Call;
 use telemetry::index::{DIRECTORY_KEY, Directory, Holder, Shard, shard_key};
 use telemetry::snapshot::{GLOBAL, Snapshot};
+use telemetry::status::{Export as Told, Key, PAGE_KEY, RunState, STATUS_KEY, Status};
 use telemetry::target::Hop;
 
 const HUB: &str = "111111111111";
@@ -808,4 +809,91 @@ async fn no_index_is_written_where_none_is_wanted() {
     assert_eq!(ran.summary.unwrap().index_bytes, 0);
     assert!(root.path().join("metadata/current").is_dir());
     assert!(!root.path().join("metadata/index").exists());
+}
+
+fn status(root: &Path) -> Status {
+    let path = root.join("metadata").join(STATUS_KEY);
+    Status::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn state(status: &Status, export: Told, account: &str, region: &str) -> RunState {
+    status.entries[&Key::new(export, account, region)]
+        .latest
+        .state
+}
+
+#[tokio::test]
+async fn a_run_tells_the_status_and_the_next_one_merges_into_it() {
+    let root = tempfile::tempdir().unwrap();
+    let first = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    assert_eq!(first.summary.unwrap().status_errors, 0);
+    let before = status(root.path());
+    // Three accounts have their own part; four regions hold something, and their flow logs are told of as well.
+    assert_eq!(before.entries.len(), 3 + 2 * 4);
+    let mut cloud = Troubled::new(estate());
+    cloud.refused.push(format!("arn:aws:iam::{A}:role/reader"));
+    let only_a = [("CLOUD_EXPORT_ACCOUNTS", A), SPOKES[0], SPOKES[2]];
+    collect(cloud, root.path(), &only_a).await;
+    let after = status(root.path());
+    assert_eq!(after.entries.len(), before.entries.len());
+    let of_b = Key::new(Told::Metadata, B, "us-east-1");
+    assert_eq!(after.entries[&of_b], before.entries[&of_b]);
+    assert_eq!(
+        state(&after, Told::Metadata, A, "us-east-1"),
+        RunState::Failed
+    );
+    let failed = &after.entries[&Key::new(Told::Metadata, A, "us-east-1")];
+    assert!(failed.latest.error.as_ref().unwrap().contains("hop 2 of 2"));
+    assert!(failed.last_success.is_some_and(|at| at < failed.latest.at));
+    assert_eq!(after.exports[&Told::Metadata].runs.len(), 2);
+    let page = std::fs::read_to_string(root.path().join("metadata").join(PAGE_KEY)).unwrap();
+    assert!(page.contains("something fails") && page.contains("hop 2 of 2"));
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_can_do_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let mut cloud = Troubled::new(estate());
+    cloud
+        .refused
+        .push(format!("arn:aws:iam::{HUB}:role/primary"));
+    let settings = [
+        SPOKES[0],
+        ("CLOUD_EXPORT_ACCOUNTS", "organization"),
+        SPOKES[2],
+    ];
+    let ran = collect(cloud, root.path(), &settings).await;
+    let error = ran.summary.unwrap_err();
+    let told = status(root.path());
+    let course = &told.exports[&Told::Metadata];
+    assert_eq!(course.latest.state, RunState::Failed);
+    assert_eq!(course.latest.error.as_ref(), Some(&error.message));
+    assert_eq!(told.issues(now())[0].kind.label(), "not-planned");
+}
+
+#[tokio::test]
+async fn a_status_that_cannot_be_written_fails_nothing_and_one_that_is_broken_is_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("metadata").join(STATUS_KEY);
+    std::fs::create_dir_all(&place).unwrap();
+    let ran = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    let summary = ran.summary.unwrap();
+    assert!(
+        summary.is_fine() && summary.status_errors == 1,
+        "{summary:?}"
+    );
+    let values = summary.metrics("N", "f", 0, Duration::ZERO);
+    assert_eq!(values["StatusErrors"], 1);
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "half a docu").unwrap();
+    collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    assert_eq!(status(root.path()).entries.len(), 3 + 2 * 4);
+    // What a newer release wrote is its own.
+    std::fs::write(&place, r#"{"version": 99}"#).unwrap();
+    let ran = collect(Troubled::new(estate()), root.path(), SPOKES).await;
+    assert_eq!(ran.summary.unwrap().status_errors, 1);
+    assert_eq!(
+        std::fs::read_to_string(&place).unwrap(),
+        r#"{"version": 99}"#
+    );
 }
