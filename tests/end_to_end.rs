@@ -19,4 +19,5 @@ mod otlp;
 mod parquet;
 mod replay;
 mod restart;
+mod status;
 mod template;
