@@ -153,7 +153,8 @@ impl Choice {
         };
         self.rules.iter().any(unlisted)
             || namespace.metrics.iter().any(|metric| {
-                let mut sets = metric.sets.iter().filter_map(|label| namespace.set(label));
+                // All of them: a rule may name a set that the catalogue does not have the metric at.
+                let mut sets = namespace.sets.iter();
                 sets.any(|set| !self.statistics(namespace, metric, set).is_empty())
             })
     }

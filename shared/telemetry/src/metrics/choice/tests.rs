@@ -259,6 +259,18 @@ fn is_within(less: &[Vec<Statistic>], more: &[Vec<Statistic>]) -> bool {
     pairs.all(|(less, more)| less.iter().all(|statistic| more.contains(statistic)))
 }
 
+#[test]
+fn a_namespace_is_wanted_for_a_set_that_the_catalogue_does_not_have_the_metric_at() {
+    let choice = Choice::parse("none; include set=nat,az_* metric=*Count*").unwrap();
+    for namespace in Catalogue::get().unwrap().namespaces() {
+        let asked = namespace.metrics.iter().any(|metric| {
+            let mut sets = namespace.sets.iter();
+            sets.any(|set| !choice.statistics(namespace, metric, set).is_empty())
+        });
+        assert!(!asked || choice.wants(namespace), "{}", namespace.label);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
