@@ -255,6 +255,11 @@ async fn a_day_of_runs_delivers_each_datapoint_once() {
             assert_eq!(report["left_out"], serde_json::json!([]), "{report}");
         }
     }
+    // What a run could not do, the next one does.
+    day.set(day.at(24, 0));
+    for report in run(&collector).await.into_values() {
+        assert_ne!(report["state"], "failed", "{report}");
+    }
     println!("{runs} runs: {said:?}");
 
     // What was to be read: all that was there when its period was settled.
