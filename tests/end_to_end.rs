@@ -17,6 +17,7 @@ mod metrics;
 mod ocsf;
 mod otlp;
 mod parquet;
+mod release;
 mod replay;
 mod restart;
 mod status;

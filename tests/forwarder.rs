@@ -25,7 +25,7 @@ use telemetry::generate::LogFormat;
 const RECORDS: &str = "records-use1";
 
 /// A notification of S3 for objects by bucket and key.
-fn notification(objects: &[(&str, &str)]) -> Value {
+pub(crate) fn notification(objects: &[(&str, &str)]) -> Value {
     let records: Vec<Value> = objects
         .iter()
         .map(|(bucket, key)| {
@@ -67,14 +67,14 @@ fn done() -> Value {
     json!({"status": "done"})
 }
 
-fn named(name: &str) -> (String, String) {
+pub(crate) fn named(name: &str) -> (String, String) {
     let sample = samples::named(name);
     (sample.bucket, sample.key)
 }
 
 /// What was written for each input, by its bucket and key: the batches joined in their order.
 /// Checks that every output object is named after its input, a tag of its content, and its place.
-fn written(server: &S3Server) -> BTreeMap<String, String> {
+pub(crate) fn written(server: &S3Server) -> BTreeMap<String, String> {
     let mut written: BTreeMap<String, (u32, String, String)> = BTreeMap::new();
     for (key, content) in server.objects(RECORDS) {
         let name = key.strip_prefix("flows/").expect(&key);
@@ -105,7 +105,7 @@ fn written(server: &S3Server) -> BTreeMap<String, String> {
 }
 
 /// What has to be written for these samples.
-fn golden(names: &[&str]) -> BTreeMap<String, String> {
+pub(crate) fn golden(names: &[&str]) -> BTreeMap<String, String> {
     let golden = Golden::open();
     let expected = names.iter().map(|name| {
         let (bucket, key) = named(name);
