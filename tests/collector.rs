@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -83,9 +84,17 @@ const SPREAD: &[(&str, &str)] = &[
 #[tokio::test]
 async fn the_function_hands_accounts_on_and_does_them_message_by_message() {
     let Some(tools) = tools() else { return };
+    hands_accounts_on(metadata_collector, &tools).await;
+}
+
+/// Has a collector spread three accounts over invocations; returns what its initialisation took.
+pub(crate) async fn hands_accounts_on<P: AsRef<OsStr> + Send + 'static>(
+    collector: impl FnOnce() -> P + Send + 'static,
+    tools: &Path,
+) -> Duration {
     let scenario = json!({"rows": 2, "record_answers": false,
         "secrets": {"AKIA111111111111BASE": "secret-of-the-base-key"}});
-    let aws = ReplayServer::start(&tools, &scenario);
+    let aws = ReplayServer::start(tools, &scenario);
     let work = tempfile::tempdir().unwrap();
     let metadata = format!("file://{}", work.path().display());
     let queue = format!("{}/111111111111/units", aws.endpoint());
@@ -96,7 +105,7 @@ async fn the_function_hands_accounts_on_and_does_them_message_by_message() {
         ("CLOUD_EXPORT_FAN_OUT_QUEUE", &queue),
     ]);
     let s3 = S3Server::empty(&[]).await;
-    let mut function = Function::start_of(metadata_collector, &s3, &settings).await;
+    let mut function = Function::start_of(collector, &s3, &settings).await;
     let planned = function.invoke(&json!({"source": "aws.scheduler"})).await;
     assert_eq!(planned.response()["handed_on"], 3);
     let sent: Vec<Value> = aws
@@ -137,6 +146,7 @@ async fn the_function_hands_accounts_on_and_does_them_message_by_message() {
         again["parameters"]["Entries"][0]["MessageBody"],
         records[1]["body"]
     );
+    let init = function.init;
     let output = function.finish().await;
     let metrics = output.metrics();
     let metric = |at: usize, name: &str| metrics[at][name].as_u64().unwrap();
@@ -145,6 +155,7 @@ async fn the_function_hands_accounts_on_and_does_them_message_by_message() {
         (3, 1)
     );
     assert_eq!(metric(1, "UnitsComplete") + metric(1, "UnitsPartial"), 6);
+    init
 }
 
 fn snapshot(second: i64) -> Snapshot {
