@@ -10,9 +10,10 @@ binaries), and log objects put into the log bucket must come out as records in t
 
 What the emulator has of a network must appear in the metadata bucket:
 
-5. the schedule's event: a snapshot of the region and one of what is global, with the VPCs that the emulator lists;
-   what it does not answer is a state of an endpoint, not a failure of the run;
-6. a new VPC, and a unit of work in the queue: the snapshot has the VPC, and its creation is told as a change.
+5. the schedule's event: a snapshot of the region and one of what is global, with the VPCs that the emulator lists, the
+   index, and the status with its page; what it does not answer is a state of an endpoint, not a failure of the run;
+6. a new VPC, and a unit of work in the queue: the snapshot has the VPC, and its creation is told as a change;
+7. the event for metrics: what was settled in the last minutes, each datapoint once.
 
 A JSON report goes to stdout, progress to stderr; exit status 0 or 1. Everything listens on 127.0.0.1 only.
 
@@ -594,6 +595,11 @@ def collect(deployment, event):
     others = [key for key in objects if not key.startswith(("current/", "history/", "index/", "status/"))]
     if others:
         raise Failure(f"the first run told of changes: {others}")
+    entries = json.loads(objects["status/status.json"])["entries"]
+    if not any(entry["account"] == ACCOUNT and entry["region"] == REGION for entry in entries):
+        raise Failure(f"the status does not tell of {REGION}: {entries}")
+    if ACCOUNT not in objects["status/index.html"].decode():
+        raise Failure("the status page does not tell of the account")
     expect_vpcs(deployment, objects)
     states = {}
     for region in (REGION, "global"):
