@@ -204,7 +204,7 @@ async fn answers(cloud_export: &Path) {
     // The cryptography is written for each architecture.
     let receiver = FaultServer::secure("good.pem").await;
     let authority = certificate("authority.pem");
-    let destination = format!("{}?ca_bundle={}", receiver.url("/in"), authority.display());
+    let destination = format!("{}#ca_bundle={}", receiver.url("/in"), authority.display());
     let program = cloud_export.to_owned();
     let sent = tokio::task::spawn_blocking(move || {
         run(command(&program).args(["run", event, "--destination", &destination]))
