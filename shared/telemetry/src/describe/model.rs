@@ -283,12 +283,16 @@ mod tests {
                 None => {}
             }
         }
-        let others = 2;
-        assert_eq!(
-            model.operations.len(),
-            CATALOGUE.len() + others,
-            "SQS and CreateFlowLogs"
-        );
+        let others = [
+            (Service::Sqs, "SendMessageBatch"),
+            (Service::Ec2, "CreateFlowLogs"),
+            (Service::CloudWatch, "ListMetrics"),
+            (Service::CloudWatch, "GetMetricData"),
+        ];
+        for (service, name) in others {
+            assert!(model.operation(service, name).is_ok(), "{name}");
+        }
+        assert_eq!(model.operations.len(), CATALOGUE.len() + others.len());
     }
 
     /// Every member below a shape, as a path.
