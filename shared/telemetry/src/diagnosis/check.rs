@@ -141,7 +141,7 @@ checks! {
     BucketOk "bucket.ok" Ok "objects of the bucket can be read", "The newest object was opened.", "";
     BucketMissing "bucket.missing" Error "there is no such bucket",
         "Logs have nowhere to go, and nothing can be read.",
-        "aws s3api create-bucket --bucket <bucket> --create-bucket-configuration LocationConstraint=<region>   # or mend the name";
+        "aws s3 mb s3://<bucket> --region <region>   # or mend the name";
     BucketDenied "bucket.denied" Error "the bucket may not be used",
         "Its objects cannot be read. The identity's policy, the bucket policy, or a policy of the organization denies it.",
         "Allow in the identity's policy, and in the bucket policy when the bucket belongs to another account:\n<read-policy>";
