@@ -73,7 +73,7 @@ pub(crate) fn of_metrics(report: &MetricReport, at: Timestamp) -> Status {
             requested: report.requested,
             datapoints: report.datapoints,
             owed: report.owed as u64,
-            lost: report.refused.values().sum::<u64>() + report.given_up,
+            lost: report.lost(),
             left_out: report.left_out_queries(),
             skipped_seconds: u64::try_from(report.skipped_seconds).unwrap_or_default(),
         })

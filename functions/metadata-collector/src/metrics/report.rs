@@ -144,6 +144,11 @@ impl MetricReport {
         self.left_out.iter().map(|left| left.queries).sum()
     }
 
+    /// Queries that are refused, forbidden or given up.
+    pub fn lost(&self) -> u64 {
+        self.refused.values().sum::<u64>() + self.given_up
+    }
+
     /// The report as one line of JSON.
     pub fn to_json(&self) -> Value {
         let windows = |(period, start, end): &(u32, i64, i64)| json!({"period": period, "start": start, "end": end});
@@ -351,7 +356,7 @@ impl MetricSummary {
         self.calls += report.calls;
         self.datapoints += report.datapoints;
         self.owed += report.owed as u64;
-        self.lost += report.refused.values().sum::<u64>() + report.given_up;
+        self.lost += report.lost();
         self.left_out += report.left_out_queries();
         self.skipped_seconds = self
             .skipped_seconds

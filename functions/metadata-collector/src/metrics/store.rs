@@ -17,6 +17,7 @@ use serde_json::Value;
 use telemetry::FailureClass;
 use telemetry::metrics::{Ledger, SeriesList};
 
+use crate::merging::condition;
 use crate::store::StoreError;
 
 /// The most bytes a list of series may have once decompressed.
@@ -90,10 +91,7 @@ impl<'s> MetricStore<'s> {
     /// [`StoreError::Replaced`] when another run wrote it.
     pub async fn write_ledger(&self, held: &mut Held<Ledger>) -> Result<(), StoreError> {
         let bytes = Bytes::from(held.value.to_json().to_string());
-        let condition = match &held.object {
-            None => Condition::New,
-            Some(revision) => Condition::Same(revision.as_deref()),
-        };
+        let condition = condition(held.object.as_ref());
         let key = ledger_key(self.account, self.region);
         let put = self.objects.put(&key, bytes, condition, "application/json");
         held.object = Some(put.await?);
