@@ -200,21 +200,23 @@ impl<C: Cloud> Measuring<'_, C> {
 
     async fn surveyed(&self, report: &mut MetricReport) -> Result<Vec<Wanted>, Stop> {
         let catalogue = catalogue()?;
-        let survey = self.survey(catalogue);
         let resources = self.resources(catalogue).await?;
+        let survey = self.survey(catalogue, &resources);
+        let groups = survey.groups();
         let (mut list, mut ledger) = (SeriesList::default(), Ledger::default());
-        self.list(&survey, &resources, &mut list, &mut ledger, report)
+        self.list(&survey, &groups, &mut list, &mut ledger, report)
             .await?;
         report.series = list.iter().count();
-        Ok(survey.wanted(&list, &resources))
+        Ok(survey.wanted(&list))
     }
 
-    fn survey<'s>(&'s self, catalogue: &'s Catalogue) -> Survey<'s> {
+    fn survey<'s>(&'s self, catalogue: &'s Catalogue, resources: &'s Resources) -> Survey<'s> {
         Survey {
             catalogue,
             choice: &self.config.choice,
             region: &self.order.unit.region,
             only: self.order.namespaces.as_deref(),
+            resources,
         }
     }
 
@@ -226,7 +228,6 @@ impl<C: Cloud> Measuring<'_, C> {
         let catalogue = catalogue()?;
         let unit = &self.order.unit;
         let store = MetricStore::new(self.snapshots.objects(), &unit.account, &unit.region);
-        let survey = self.survey(catalogue);
         let mut ledger = store.ledger().await?;
         let now = self.seconds();
         if ledger
@@ -239,29 +240,22 @@ impl<C: Cloud> Measuring<'_, C> {
         }
         let mut list = store.series().await?;
         let resources = self.resources(catalogue).await?;
+        let survey = self.survey(catalogue, &resources);
         if ledger.value.claim.is_some() {
             // A run died: what it may have delivered is delivered again, under the same names.
-            let planned = self.repeat(&mut ledger.value, &survey, &list, &resources, report);
+            let planned = self.repeat(&mut ledger.value, &survey, &list, report);
             store.write_ledger(&mut ledger).await?;
-            self.work(&store, &mut ledger, planned, &survey, &resources, report)
+            self.work(&store, &mut ledger, planned, &survey, report)
                 .await?;
         }
         let groups = survey.groups();
         let reach = self.reach();
         let is_listed = self
-            .list(&survey, &resources, &mut list, &mut ledger.value, report)
+            .list(&survey, &groups, &mut list, &mut ledger.value, report)
             .await?;
         report.series = list.iter().count();
         report.lag_seconds = ledger.value.lag(&groups, now);
-        let planned = self.plan(
-            &mut ledger.value,
-            &survey,
-            &groups,
-            &reach,
-            &list,
-            &resources,
-            report,
-        );
+        let planned = self.plan(&mut ledger.value, &survey, &groups, &reach, &list, report);
         if planned.iter().all(|planned| planned.queries.is_empty()) {
             // Nothing to ask: cursors move now and then, so that they do not fall behind.
             let is_far = groups.iter().any(|group| {
@@ -287,7 +281,7 @@ impl<C: Cloud> Measuring<'_, C> {
             self.give_back(&store, &mut ledger).await;
             return Err(error.into());
         }
-        self.work(&store, &mut ledger, planned, &survey, &resources, report)
+        self.work(&store, &mut ledger, planned, &survey, report)
             .await?;
         report.lag_seconds = ledger.value.lag(&groups, now);
         Ok(())
@@ -334,7 +328,7 @@ impl<C: Cloud> Measuring<'_, C> {
     async fn list(
         &self,
         survey: &Survey<'_>,
-        resources: &Resources,
+        groups: &[Group],
         list: &mut SeriesList,
         ledger: &mut Ledger,
         report: &mut MetricReport,
@@ -342,12 +336,12 @@ impl<C: Cloud> Measuring<'_, C> {
         let now = self.seconds();
         let mut listings = Vec::new();
         let mut is_changed = false;
-        let groups = survey.groups();
+        let filled: BTreeSet<String> = list.iter().map(|(s, _)| s.namespace.clone()).collect();
         for namespace in survey.namespaces() {
             let mut of_namespace = groups.iter().filter(|g| g.namespace == namespace.label);
             let is_recent = of_namespace.all(|group| group.period <= RECENT_PERIOD);
             for name in &namespace.names {
-                let is_empty = !list.iter().any(|(series, _)| series.namespace == *name);
+                let is_empty = !filled.contains(name);
                 let good_for = match is_empty {
                     true => EMPTY_LIST_SECONDS,
                     false => LIST_SECONDS,
@@ -358,7 +352,7 @@ impl<C: Cloud> Measuring<'_, C> {
                 let with_linked = self.order.with_linked;
                 if is_empty
                     && !with_linked
-                    && !resources.may_have(namespace, now - SNAPSHOT_SECONDS)
+                    && !survey.resources.may_have(namespace, now - SNAPSHOT_SECONDS)
                 {
                     if !list.is_listed_since(name, 0) {
                         list.list(name, BTreeSet::new(), now, |_| None);
@@ -414,7 +408,7 @@ impl<C: Cloud> Measuring<'_, C> {
             let Some(span) = span else {
                 continue;
             };
-            for statistic in survey.statistics_of(&missed.series, resources) {
+            for statistic in survey.statistics_of(&missed.series) {
                 let query = Query {
                     series: missed.series.clone(),
                     statistic,
@@ -427,7 +421,6 @@ impl<C: Cloud> Measuring<'_, C> {
     }
 
     /// What is due, with the queries that the budget pays.
-    #[allow(clippy::too_many_arguments)]
     fn plan(
         &self,
         ledger: &mut Ledger,
@@ -435,13 +428,12 @@ impl<C: Cloud> Measuring<'_, C> {
         groups: &[Group],
         reach: &Reach,
         list: &SeriesList,
-        resources: &Resources,
         report: &mut MetricReport,
     ) -> Vec<Planned> {
         let keep = i64::from(self.config.catch_up).max(OWED_SECONDS);
         report.given_up += ledger.give_up_before(reach.now - keep);
         let (due, skipped) = ledger.due(groups, reach);
-        let wanted = survey.wanted(list, resources);
+        let wanted = survey.wanted(list);
         let has_queries = |namespace: &String| wanted.iter().any(|w| w.group.0 == *namespace);
         let skipped = skipped
             .iter()
@@ -473,10 +465,9 @@ impl<C: Cloud> Measuring<'_, C> {
         ledger: &mut Ledger,
         survey: &Survey<'_>,
         list: &SeriesList,
-        resources: &Resources,
         report: &mut MetricReport,
     ) -> Vec<Planned> {
-        let wanted = self.paid(survey.wanted(list, resources), report);
+        let wanted = self.paid(survey.wanted(list), report);
         let works = ledger
             .claim
             .as_ref()
@@ -558,11 +549,10 @@ impl<C: Cloud> Measuring<'_, C> {
         ledger: &mut Held<Ledger>,
         planned: Vec<Planned>,
         survey: &Survey<'_>,
-        resources: &Resources,
         report: &mut MetricReport,
     ) -> Result<(), Stop> {
         for (at, planned) in planned.iter().enumerate() {
-            let done = self.window(store, ledger, at, planned, survey, resources, report);
+            let done = self.window(store, ledger, at, planned, survey, report);
             if let Err(stop) = done.await {
                 self.give_back(store, ledger).await;
                 return Err(stop);
@@ -593,7 +583,6 @@ impl<C: Cloud> Measuring<'_, C> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn window(
         &self,
         store: &MetricStore<'_>,
@@ -601,7 +590,6 @@ impl<C: Cloud> Measuring<'_, C> {
         at: usize,
         planned: &Planned,
         survey: &Survey<'_>,
-        resources: &Resources,
         report: &mut MetricReport,
     ) -> Result<(), Stop> {
         let window = &planned.work.window;
@@ -623,7 +611,7 @@ impl<C: Cloud> Measuring<'_, C> {
                     window,
                     part,
                 };
-                let about = |query: &Query| survey.about(&query.series, resources);
+                let about = |query: &Query| survey.about(&query.series);
                 let delivery = deliver(self.lanes, origins, queries, &read, about);
                 let delivered = self.budget.run(delivery).await.ok_or(Stop::Deadline)?;
                 report.datapoints += delivered?;

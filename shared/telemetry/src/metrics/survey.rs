@@ -67,6 +67,8 @@ pub struct Survey<'s> {
     pub region: &'s str,
     /// The labels of the namespaces that are asked; `None` for all.
     pub only: Option<&'s [String]>,
+    /// What the dimensions of series name.
+    pub resources: &'s Resources,
 }
 
 impl<'s> Survey<'s> {
@@ -77,6 +79,7 @@ impl<'s> Survey<'s> {
             choice,
             region,
             only,
+            ..
         } = *self;
         let namespaces = catalogue.namespaces().iter();
         namespaces.filter(move |namespace| {
@@ -103,16 +106,16 @@ impl<'s> Survey<'s> {
     }
 
     /// The queries of the series that are listed, the most important first.
-    pub fn wanted(&self, list: &SeriesList, resources: &Resources) -> Vec<Wanted> {
+    pub fn wanted(&self, list: &SeriesList) -> Vec<Wanted> {
         let mut wanted: Vec<Wanted> = list
             .iter()
-            .flat_map(|(series, memory)| self.of_series(series, memory, resources))
+            .flat_map(|(series, memory)| self.of_series(series, memory))
             .collect();
         wanted.sort_by(|a, b| (a.rank, &a.query).cmp(&(b.rank, &b.query)));
         wanted
     }
 
-    fn of_series(&self, series: &Series, memory: &Memory, resources: &Resources) -> Vec<Wanted> {
+    fn of_series(&self, series: &Series, memory: &Memory) -> Vec<Wanted> {
         let Some((namespace, metric, set)) = self.catalogued(series) else {
             return Vec::new();
         };
@@ -123,7 +126,7 @@ impl<'s> Survey<'s> {
         {
             return Vec::new();
         }
-        let found = resources.find(namespace, series);
+        let found = self.resources.find(namespace, series);
         let measured = found.measured().map(|measured| &**measured);
         let statistics: BTreeSet<Statistic> = self
             .choice
@@ -159,12 +162,12 @@ impl<'s> Survey<'s> {
     }
 
     /// The statistics that are asked of a series.
-    pub fn statistics_of(&self, series: &Series, resources: &Resources) -> Vec<Statistic> {
+    pub fn statistics_of(&self, series: &Series) -> Vec<Statistic> {
         let memory = Memory {
             first_listed: 0,
             quiet_since: None,
         };
-        let wanted = self.of_series(series, &memory, resources);
+        let wanted = self.of_series(series, &memory);
         wanted
             .into_iter()
             .map(|wanted| wanted.query.statistic)
@@ -172,10 +175,10 @@ impl<'s> Survey<'s> {
     }
 
     /// What a series is about.
-    pub fn about(&self, series: &Series, resources: &Resources) -> About {
+    pub fn about(&self, series: &Series) -> About {
         let catalogued = self.catalogued(series);
         let resource = catalogued.as_ref().and_then(|(namespace, ..)| {
-            let found = resources.find(namespace, series);
+            let found = self.resources.find(namespace, series);
             found.measured().map(Arc::clone)
         });
         let metric = catalogued.map(|(_, metric, _)| (metric.unit, metric.adds_up));
