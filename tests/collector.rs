@@ -12,7 +12,7 @@ use std::time::Duration;
 use delivery::store::{Condition, Fetched, Store};
 use e2e::binaries::{Function, cloud_export, metadata_collector};
 use e2e::programs::{ReplayServer, report, tools};
-use e2e::s3_server::{Call, Fault, S3Server};
+use e2e::s3_server::{Call, EVERY_TIME, Fault, S3Server};
 use invocation::Budget;
 use jiff::Timestamp;
 use metadata_collector::index::{write_directory, write_unit};
@@ -242,6 +242,28 @@ async fn an_object_that_is_known_is_not_transferred_again() {
     put("other").await.unwrap();
     let again = store.get("index/a", known).await.unwrap();
     assert!(matches!(again, Fetched::Object { .. }), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_object_that_breaks_off_is_asked_for_again() {
+    let server = S3Server::empty(&["metadata"]).await;
+    let store = bucket(&server);
+    let text = "a text of which a half can be sent";
+    let put = store.put("index/a", text.into(), Condition::None, "text/plain");
+    put.await.unwrap();
+    server.fault(Call::Get, "index/a", Fault::CutShort, 2);
+    let Ok(Fetched::Object { bytes, .. }) = store.get("index/a", None).await else {
+        panic!("the object was not read");
+    };
+    assert_eq!(
+        (bytes, server.count(Call::Get, "index/a")),
+        (text.into(), 3)
+    );
+    server.fault(Call::Get, "index/a", Fault::CutShort, EVERY_TIME);
+    let error = store.get("index/a", None).await.unwrap_err().to_string();
+    let told = "s3://metadata/network/index/a stopped in the middle 3 times: ";
+    assert!(error.starts_with(told), "{error}");
+    assert_eq!(server.count(Call::Get, "index/a"), 3 + 3);
 }
 
 #[tokio::test]

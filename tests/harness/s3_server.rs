@@ -118,8 +118,9 @@ struct Store {
     faults: Mutex<Vec<Planned>>,
     arrived: Mutex<Vec<Arrived>>,
     arrivals: tokio::sync::watch::Sender<usize>,
-    /// Held while an object is written: `s3s-fs` looks at a condition first, and writes later.
-    writing: tokio::sync::Mutex<()>,
+    /// Held while an object is written, and while one is opened: `s3s-fs` looks at a condition first
+    /// and writes later, and it keeps a checksum in a file of its own, beside the object's.
+    objects: tokio::sync::RwLock<()>,
 }
 
 #[derive(Debug)]
@@ -156,7 +157,7 @@ impl S3Server {
             faults: Mutex::default(),
             arrived: Mutex::default(),
             arrivals: tokio::sync::watch::Sender::new(0),
-            writing: tokio::sync::Mutex::default(),
+            objects: tokio::sync::RwLock::default(),
         });
         let mut service = S3ServiceBuilder::new(Layer(Arc::clone(&store)));
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -377,7 +378,9 @@ impl S3 for Layer {
         let path = store.root.join(&request.input.bucket).join(&name);
         request.input.key = name;
         let known = request.input.if_none_match.take();
+        let reading = store.objects.read().await;
         let mut response = store.files.get_object(request).await?;
+        drop(reading);
         // Which `s3s-fs` does not look at.
         let known = known.as_ref().and_then(|known| known.as_etag());
         if known.is_some() && known == response.output.e_tag.as_ref() {
@@ -409,11 +412,7 @@ impl S3 for Layer {
         let PutObjectInput { bucket, key, .. } = &request.input;
         let name = store.write(Call::Put, bucket, key, signed_for(&request));
         request.input.key = name.await?;
-        let _writing =
-            match request.input.if_match.is_some() || request.input.if_none_match.is_some() {
-                true => Some(store.writing.lock().await),
-                false => None,
-            };
+        let _writing = store.objects.write().await;
         store.files.put_object(request).await
     }
 
@@ -447,6 +446,7 @@ impl S3 for Layer {
         let CompleteMultipartUploadInput { bucket, key, .. } = &request.input;
         let name = store.write(Call::Complete, bucket, key, signed_for(&request));
         request.input.key = name.await?;
+        let _writing = store.objects.write().await;
         store.files.complete_multipart_upload(request).await
     }
 

@@ -25,6 +25,9 @@ use telemetry::FailureClass;
 use crate::directory::written_beside;
 use crate::s3::{S3Call, S3Failure, is_bucket_name};
 
+/// How often an object is asked for whose bytes break off.
+const ATTEMPTS: u32 = 3;
+
 /// A place for objects, as it is written in a configuration: `file:///dir` or `s3://bucket/prefix`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StoreUrl {
@@ -247,31 +250,43 @@ impl Store {
                     bucket,
                     key: &key,
                 };
-                let get = client.get_object().bucket(bucket).key(&key);
-                let got = get.set_if_none_match(known.map(str::to_owned)).send().await;
-                let object = match got {
-                    Ok(object) => object,
-                    Err(error) if error.code() == Some("NoSuchKey") => return Ok(Fetched::Missing),
-                    Err(error) if known.is_some() && is_not_modified(&error) => {
-                        return Ok(Fetched::Unchanged);
+                let mut attempt = 1;
+                loop {
+                    let get = client.get_object().bucket(bucket).key(&key);
+                    let got = get.set_if_none_match(known.map(str::to_owned)).send().await;
+                    let object = match got {
+                        Ok(object) => object,
+                        Err(error) if error.code() == Some("NoSuchKey") => {
+                            return Ok(Fetched::Missing);
+                        }
+                        Err(error) if known.is_some() && is_not_modified(&error) => {
+                            return Ok(Fetched::Unchanged);
+                        }
+                        Err(error) => return Err(call.failure(&error).into()),
+                    };
+                    let revision = object.e_tag().map(str::to_owned);
+                    let size = object.content_length().unwrap_or_default();
+                    let size = u64::try_from(size).unwrap_or_default();
+                    if size > limit {
+                        return Ok(Fetched::TooLarge { size, revision });
                     }
-                    Err(error) => return Err(call.failure(&error).into()),
-                };
-                let revision = object.e_tag().map(str::to_owned);
-                let size = object.content_length().unwrap_or_default();
-                let size = u64::try_from(size).unwrap_or_default();
-                if size > limit {
-                    return Ok(Fetched::TooLarge { size, revision });
+                    match object.body.collect().await {
+                        Ok(body) => {
+                            let bytes = body.into_bytes();
+                            return Ok(Fetched::Object { bytes, revision });
+                        }
+                        // The SDK repeats requests, not answers that break.
+                        Err(_) if attempt < ATTEMPTS => attempt += 1,
+                        Err(error) => {
+                            return Err(StoreError::Failed {
+                                class: FailureClass::Retry,
+                                reason: format!(
+                                    "s3://{bucket}/{key} stopped in the middle {ATTEMPTS} times: {error}"
+                                ),
+                            });
+                        }
+                    }
                 }
-                let body = object.body.collect().await;
-                let body = body.map_err(|error| StoreError::Failed {
-                    class: FailureClass::Retry,
-                    reason: format!("s3://{bucket}/{key} stopped in the middle: {error}"),
-                })?;
-                Ok(Fetched::Object {
-                    bytes: body.into_bytes(),
-                    revision,
-                })
             }
         }
     }
