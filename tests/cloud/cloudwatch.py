@@ -286,8 +286,8 @@ class Day:
 
     def answer(self, method, path, headers, body, ask):
         """Status, content type and body of the answer; `ask` asks MiniStack."""
-        operation = headers.get("x-amz-target", "").rpartition("GraniteServiceVersion20100801.")[2]
-        if not operation:
+        service, _, operation = headers.get("x-amz-target", "").partition(".")
+        if service != "GraniteServiceVersion20100801":
             if any(lacking in body for lacking in LACKING):
                 return 400, "text/xml", REFUSAL
             status, kind, answer = ask(body)
