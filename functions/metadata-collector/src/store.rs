@@ -6,11 +6,11 @@
 //! history/<account>/<region>/<yyyy>/<mm>/<dd>/<yyyymmddThhmmssZ>.json.gz   each one
 //! ```
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use delivery::store::{self, Condition, Fetched};
+use delivery::store::{self, Condition};
 use delivery::{Store, StoreUrl};
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -124,7 +124,7 @@ impl SnapshotStore {
     /// It cannot be read, or is no snapshot.
     pub async fn current(&self, account: &str, region: &str) -> Result<Option<Kept>, StoreError> {
         let key = current_key(account, region);
-        let Some((bytes, revision)) = self.read(&key).await? else {
+        let Some((bytes, revision)) = self.objects().object(&key).await? else {
             return Ok(None);
         };
         let document = self.decompressed(&key, &bytes)?;
@@ -143,10 +143,7 @@ impl SnapshotStore {
         snapshot: &Snapshot,
         previous: Option<&Kept>,
     ) -> Result<(), StoreError> {
-        let bytes = Bytes::from(compressed(snapshot).map_err(|error| StoreError::Failed {
-            class: FailureClass::Retry,
-            reason: format!("the snapshot could not be compressed: {error}"),
-        })?);
+        let bytes = compressed("snapshot", |gzip| snapshot.to_writer(gzip))?;
         let dated = history_key(&snapshot.unit, snapshot.finished);
         let objects = self.objects();
         let put = objects.put(&dated, bytes.clone(), Condition::None, CONTENT_TYPE);
@@ -177,7 +174,7 @@ impl SnapshotStore {
     /// # Errors
     /// It cannot be read, or is no JSON.
     pub async fn document(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        let Some((bytes, _)) = self.read(key).await? else {
+        let Some((bytes, _)) = self.objects().object(key).await? else {
             return Ok(None);
         };
         let document = self.decompressed(key, &bytes)?;
@@ -187,12 +184,8 @@ impl SnapshotStore {
     }
 
     fn decompressed(&self, key: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let mut document = Vec::new();
-        GzDecoder::new(bytes)
-            .take(MAX_SNAPSHOT_BYTES)
-            .read_to_end(&mut document)
-            .map_err(|error| self.unreadable(key, error.to_string()))?;
-        Ok(document)
+        decompressed(bytes, MAX_SNAPSHOT_BYTES)
+            .map_err(|error| self.unreadable(key, error.to_string()))
     }
 
     fn unreadable(&self, key: &str, reason: String) -> StoreError {
@@ -202,17 +195,28 @@ impl SnapshotStore {
             reason,
         }
     }
-
-    async fn read(&self, key: &str) -> Result<Option<(Bytes, Option<String>)>, StoreError> {
-        Ok(match self.objects().get(key, None).await? {
-            Fetched::Object { bytes, revision } => Some((bytes, revision)),
-            Fetched::Missing | Fetched::Unchanged | Fetched::TooLarge { .. } => None,
-        })
-    }
 }
 
-fn compressed(snapshot: &Snapshot) -> std::io::Result<Vec<u8>> {
+/// What is written, as gzip; `what` names it in the error.
+pub(crate) fn compressed(
+    what: &str,
+    write: impl FnOnce(&mut GzEncoder<Vec<u8>>) -> io::Result<()>,
+) -> Result<Bytes, StoreError> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    snapshot.to_writer(&mut gzip)?;
-    gzip.finish()
+    let written = write(&mut gzip).and_then(|()| gzip.finish());
+    written
+        .map(Bytes::from)
+        .map_err(|error| StoreError::Failed {
+            class: FailureClass::Retry,
+            reason: format!("the {what} could not be compressed: {error}"),
+        })
+}
+
+/// What gzip holds, up to so many bytes.
+pub(crate) fn decompressed(bytes: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+    let mut document = Vec::new();
+    GzDecoder::new(bytes)
+        .take(limit)
+        .read_to_end(&mut document)?;
+    Ok(document)
 }

@@ -291,6 +291,17 @@ impl Store {
         }
     }
 
+    /// The object of a key and its revision; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn object(&self, key: &str) -> Result<Option<(Bytes, Option<String>)>, StoreError> {
+        Ok(match self.get(key, None).await? {
+            Fetched::Object { bytes, revision } => Some((bytes, revision)),
+            Fetched::Missing | Fetched::Unchanged | Fetched::TooLarge { .. } => None,
+        })
+    }
+
     /// Writes an object: a reader finds the old one or the new one, whole. `content_type` is its media
     /// type, which a directory does not keep.
     ///

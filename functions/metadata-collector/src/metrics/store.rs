@@ -5,20 +5,16 @@
 //! metrics/series/<account>/<region>.json.gz
 //! ```
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use bytes::Bytes;
 use delivery::Store;
-use delivery::store::{Condition, Fetched};
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
+use delivery::store::Condition;
 use serde_json::Value;
-use telemetry::FailureClass;
 use telemetry::metrics::{Ledger, SeriesList};
 
 use crate::merging::condition;
-use crate::store::StoreError;
+use crate::store::{StoreError, compressed, decompressed};
 
 /// The most bytes a list of series may have once decompressed.
 const MAX_LIST_BYTES: u64 = 1 << 28;
@@ -65,7 +61,7 @@ impl<'s> MetricStore<'s> {
     /// It cannot be read, or is none: to begin anew would read again what was delivered.
     pub async fn ledger(&self) -> Result<Held<Ledger>, StoreError> {
         let key = ledger_key(self.account, self.region);
-        let Some((bytes, revision)) = self.get(&key).await? else {
+        let Some((bytes, revision)) = self.objects.object(&key).await? else {
             return Ok(Held {
                 value: Ledger::default(),
                 object: None,
@@ -105,10 +101,10 @@ impl<'s> MetricStore<'s> {
     /// It cannot be read.
     pub async fn series(&self) -> Result<SeriesList, StoreError> {
         let key = series_key(self.account, self.region);
-        let Some((bytes, _)) = self.get(&key).await? else {
+        let Some((bytes, _)) = self.objects.object(&key).await? else {
             return Ok(SeriesList::default());
         };
-        let list = decompressed(&bytes).and_then(|document| {
+        let list = decompressed(&bytes, MAX_LIST_BYTES).and_then(|document| {
             let document: Value = serde_json::from_slice(&document)?;
             SeriesList::from_json(&document).map_err(std::io::Error::other)
         });
@@ -124,35 +120,13 @@ impl<'s> MetricStore<'s> {
     /// # Errors
     /// It cannot be written.
     pub async fn write_series(&self, list: &SeriesList) -> Result<(), StoreError> {
-        let bytes = compressed(&list.to_json()).map_err(|error| StoreError::Failed {
-            class: FailureClass::Retry,
-            reason: format!("the list of series could not be compressed: {error}"),
-        })?;
+        let document = list.to_json().to_string();
+        let bytes = compressed("list of series", |gzip| gzip.write_all(document.as_bytes()))?;
         let key = series_key(self.account, self.region);
         let put = self
             .objects
-            .put(&key, bytes.into(), Condition::None, "application/gzip");
+            .put(&key, bytes, Condition::None, "application/gzip");
         put.await?;
         Ok(())
     }
-
-    async fn get(&self, key: &str) -> Result<Option<(Bytes, Option<String>)>, StoreError> {
-        Ok(match self.objects.get(key, None).await? {
-            Fetched::Object { bytes, revision } => Some((bytes, revision)),
-            Fetched::Missing | Fetched::Unchanged | Fetched::TooLarge { .. } => None,
-        })
-    }
-}
-
-fn decompressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut document = Vec::new();
-    let mut gzip = GzDecoder::new(bytes).take(MAX_LIST_BYTES);
-    gzip.read_to_end(&mut document)?;
-    Ok(document)
-}
-
-fn compressed(document: &Value) -> std::io::Result<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(document.to_string().as_bytes())?;
-    gzip.finish()
 }
