@@ -1,0 +1,259 @@
+//! Zstandard frames (RFC 8878) of texts whose repeats are known.
+//!
+//! ```text
+//!                ┌─▶ literals: what no repeat covers ─▶ Huffman code ────────────────────┐
+//! text, repeats ─┤                                                                       ├─▶ block ─▶ frame
+//!                └─▶ sequences: literals, length, distance ─▶ finite state entropy codes ┘
+//! ```
+//!
+//! Compressors spend most of their time on the search for repeats. Who puts a text together from parts knows which of
+//! them stood before, and where: nothing is searched here, and what is left is to write numbers in few bits.
+
+mod bits;
+mod fse;
+mod huffman;
+mod sequences;
+#[cfg(test)]
+mod tests;
+
+use huffman::Huffman;
+use sequences::{SEQUENCE_BYTES, Sequences};
+
+/// A part of a text that stood before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// Where it starts in the text that is handed over with it.
+    pub at: u32,
+    /// Its bytes.
+    pub len: u32,
+    /// How many bytes before `at` the same bytes start. That may be in a text handed over earlier, and it may be less
+    /// than `len`, if what is repeated repeats itself.
+    pub distance: u32,
+}
+
+/// The farthest that a repeat may be: 8 MiB, what RFC 8878 asks every decoder to support (section 3.1.1.1.2).
+pub(crate) const WINDOW: u32 = 8 << 20;
+
+/// Bytes of a text that a block has at most.
+const BLOCK: usize = 128 << 10;
+
+/// How a frame begins: magic number, then a descriptor that says that nothing but a window's size follows.
+const HEADER: [u8; 5] = [0x28, 0xb5, 0x2f, 0xfd, 0];
+
+/// What the window's size counts from, in bits.
+const SMALLEST_WINDOW: u32 = 10;
+
+/// Bytes of a block's header, and its kinds.
+const BLOCK_HEADER: usize = 3;
+const RAW: usize = 0;
+const COMPRESSED: usize = 2;
+
+/// Literals are copied in steps of this many bytes, as most are few.
+const STEP: usize = 16;
+
+/// A frame in the making. Its buffers are reused from block to block.
+pub(crate) struct Frame {
+    out: Vec<u8>,
+    /// Bytes of the texts so far.
+    read: u64,
+    /// Where the last block starts.
+    last: Option<usize>,
+    literals: Vec<u8>,
+    block: Vec<u8>,
+    huffman: Huffman,
+    sequences: Sequences,
+}
+
+impl Frame {
+    /// A frame without a text.
+    pub fn new() -> Frame {
+        let mut out = HEADER.to_vec();
+        out.push(0);
+        Frame {
+            out,
+            read: 0,
+            last: None,
+            literals: vec![0; BLOCK + STEP],
+            block: Vec::new(),
+            huffman: Huffman::new(),
+            sequences: Sequences::new(),
+        }
+    }
+
+    /// Adds a text. `repeats` are sorted by `at` and do not overlap; that their bytes are what stands `distance` before
+    /// is the caller's promise. Those that reach beyond the text, the frame's start or [`WINDOW`], those that start
+    /// before the end of one that was taken, and those too short to save anything are written as literals.
+    pub fn write(&mut self, text: &[u8], repeats: &[Repeat]) {
+        let mut parts = Parts::new(text, repeats, self.read);
+        let mut next = parts.next();
+        let mut start = 0;
+        let blocks = text.len().div_ceil(BLOCK);
+        for number in 1..=blocks {
+            let end = text.len() * number / blocks;
+            self.sequences.clear();
+            let mut literals = 0;
+            let mut done = start;
+            while let Some(part) = &mut next
+                && part.start < end
+            {
+                let stop = part.end.min(end);
+                if self.sequences.saves(stop - part.start, part.distance) {
+                    let before = part.start - done;
+                    copy(text, done, before, &mut self.literals, literals);
+                    literals += before;
+                    let length = (stop - part.start) as u32;
+                    self.sequences.push(before as u32, length, part.distance);
+                    done = stop;
+                }
+                part.start = stop;
+                if part.start == part.end {
+                    next = parts.next();
+                }
+            }
+            copy(text, done, end - done, &mut self.literals, literals);
+            literals += end - done;
+            self.write_block(&text[start..end], literals);
+            start = end;
+        }
+        self.read += text.len() as u64;
+    }
+
+    /// Bytes of the frame so far.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The frame as a whole.
+    pub fn finish(mut self) -> Vec<u8> {
+        let last = match self.last {
+            Some(last) => last,
+            None => {
+                let last = self.out.len();
+                self.out.extend_from_slice(&[0; BLOCK_HEADER]);
+                last
+            }
+        };
+        self.out[last] |= 1;
+        // Decoders set aside as much memory as the window has.
+        let window = self.read.clamp(1 << SMALLEST_WINDOW, u64::from(WINDOW));
+        let exponent = window.next_power_of_two().ilog2() - SMALLEST_WINDOW;
+        self.out[HEADER.len()] = (exponent as u8) << 3;
+        self.out
+    }
+
+    /// Writes a block of this text, so many literals and the sequences at hand.
+    fn write_block(&mut self, text: &[u8], literals: usize) {
+        let room = literals
+            + huffman::SECTION_BYTES
+            + self.sequences.len() * SEQUENCE_BYTES
+            + sequences::SECTION_BYTES;
+        if self.block.len() < room {
+            self.block.resize(room, 0);
+        }
+        let literals = &self.literals[..literals];
+        let end = self.huffman.write(literals, &mut self.block, 0);
+        let end = self.sequences.write(&mut self.block, end);
+        let (kind, bytes) = if end < text.len() {
+            (COMPRESSED, &self.block[..end])
+        } else {
+            self.huffman.forget();
+            self.sequences.forget();
+            (RAW, text)
+        };
+        self.last = Some(self.out.len());
+        let header = kind << 1 | bytes.len() << 3;
+        let header = &header.to_le_bytes()[..BLOCK_HEADER];
+        self.out.extend_from_slice(header);
+        self.out.extend_from_slice(bytes);
+    }
+}
+
+/// Copies so many bytes. As many as [`STEP`] beyond them may be overwritten.
+#[inline]
+fn copy(from: &[u8], start: usize, count: usize, to: &mut [u8], at: usize) {
+    if count <= STEP
+        && let Some(from) = from[start..].first_chunk::<STEP>()
+        && let Some(to) = to[at..].first_chunk_mut()
+    {
+        *to = *from;
+    } else {
+        to[at..][..count].copy_from_slice(&from[start..][..count]);
+    }
+}
+
+/// A repeat that can be written, as places in the text.
+#[derive(Clone, Copy)]
+struct Part {
+    start: usize,
+    end: usize,
+    distance: u32,
+}
+
+/// The repeats that can be written; those that go on where the one before ends are joined to it.
+struct Parts<'r> {
+    repeats: std::slice::Iter<'r, Repeat>,
+    /// Bytes of the frame before the text.
+    before: u64,
+    /// Bytes of the text.
+    len: usize,
+    /// Where the one before ends.
+    done: usize,
+    ahead: Option<Part>,
+}
+
+impl<'r> Parts<'r> {
+    fn new(text: &[u8], repeats: &'r [Repeat], before: u64) -> Parts<'r> {
+        let mut parts = Parts {
+            repeats: repeats.iter(),
+            before,
+            len: text.len(),
+            done: 0,
+            ahead: None,
+        };
+        parts.ahead = parts.sound();
+        parts
+    }
+
+    /// The next one as it was handed over.
+    #[inline]
+    fn sound(&mut self) -> Option<Part> {
+        for repeat in self.repeats.by_ref() {
+            let start = repeat.at as usize;
+            let distance = repeat.distance;
+            let Some(end) = start.checked_add(repeat.len as usize) else {
+                continue;
+            };
+            if start >= self.done
+                && end <= self.len
+                && (1..=WINDOW).contains(&distance)
+                && u64::from(distance) <= self.before + start as u64
+            {
+                self.done = end;
+                return Some(Part {
+                    start,
+                    end,
+                    distance,
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Part;
+
+    #[inline]
+    fn next(&mut self) -> Option<Part> {
+        let mut part = self.ahead.take()?;
+        self.ahead = self.sound();
+        while let Some(ahead) = &self.ahead
+            && ahead.start == part.end
+            && ahead.distance == part.distance
+        {
+            part.end = ahead.end;
+            self.ahead = self.sound();
+        }
+        Some(part)
+    }
+}
