@@ -84,8 +84,13 @@ impl Frame {
     /// is the caller's promise. Those that reach beyond the text, the frame's start or [`WINDOW`], those that start
     /// before the end of one that was taken, and those too short to save anything are written as literals.
     pub fn write(&mut self, text: &[u8], repeats: &[Repeat]) {
-        let mut parts = Parts::new(text, repeats, self.read);
-        let mut next = parts.next();
+        let mut sound = Sound {
+            repeats: repeats.iter(),
+            before: self.read,
+            len: text.len(),
+            done: 0,
+        };
+        let mut part = sound.next().unwrap_or(END);
         let mut start = 0;
         let blocks = text.len().div_ceil(BLOCK);
         for number in 1..=blocks {
@@ -93,21 +98,18 @@ impl Frame {
             self.sequences.clear();
             let mut literals = 0;
             let mut done = start;
-            while let Some(part) = &mut next
-                && part.start < end
-            {
+            while part.start < end {
                 let stop = part.end.min(end);
-                if self.sequences.saves(stop - part.start, part.distance) {
-                    let before = part.start - done;
+                let before = part.start - done;
+                let length = stop - part.start;
+                if self.sequences.push(before, length, part.distance) {
                     copy(text, done, before, &mut self.literals, literals);
                     literals += before;
-                    let length = (stop - part.start) as u32;
-                    self.sequences.push(before as u32, length, part.distance);
                     done = stop;
                 }
                 part.start = stop;
-                if part.start == part.end {
-                    next = parts.next();
+                if stop == part.end {
+                    part = sound.next().unwrap_or(END);
                 }
             }
             copy(text, done, end - done, &mut self.literals, literals);
@@ -181,7 +183,7 @@ fn copy(from: &[u8], start: usize, count: usize, to: &mut [u8], at: usize) {
     }
 }
 
-/// A repeat that can be written, as places in the text.
+/// A repeat as places in the text.
 #[derive(Clone, Copy)]
 struct Part {
     start: usize,
@@ -189,8 +191,15 @@ struct Part {
     distance: u32,
 }
 
+/// What comes after all repeats.
+const END: Part = Part {
+    start: usize::MAX,
+    end: usize::MAX,
+    distance: 0,
+};
+
 /// The repeats that can be written; those that go on where the one before ends are joined to it.
-struct Parts<'r> {
+struct Sound<'r> {
     repeats: std::slice::Iter<'r, Repeat>,
     /// Bytes of the frame before the text.
     before: u64,
@@ -198,36 +207,30 @@ struct Parts<'r> {
     len: usize,
     /// Where the one before ends.
     done: usize,
-    ahead: Option<Part>,
 }
 
-impl<'r> Parts<'r> {
-    fn new(text: &[u8], repeats: &'r [Repeat], before: u64) -> Parts<'r> {
-        let mut parts = Parts {
-            repeats: repeats.iter(),
-            before,
-            len: text.len(),
-            done: 0,
-            ahead: None,
-        };
-        parts.ahead = parts.sound();
-        parts
-    }
+impl Iterator for Sound<'_> {
+    type Item = Part;
 
-    /// The next one as it was handed over.
     #[inline]
-    fn sound(&mut self) -> Option<Part> {
-        for repeat in self.repeats.by_ref() {
+    fn next(&mut self) -> Option<Part> {
+        while let Some(repeat) = self.repeats.next() {
             let start = repeat.at as usize;
+            let mut end = start.saturating_add(repeat.len as usize);
             let distance = repeat.distance;
-            let Some(end) = start.checked_add(repeat.len as usize) else {
-                continue;
-            };
             if start >= self.done
                 && end <= self.len
                 && (1..=WINDOW).contains(&distance)
                 && u64::from(distance) <= self.before + start as u64
             {
+                while let [next, rest @ ..] = self.repeats.as_slice()
+                    && next.at as usize == end
+                    && next.distance == distance
+                    && next.len as usize <= self.len - end
+                {
+                    end += next.len as usize;
+                    self.repeats = rest.iter();
+                }
                 self.done = end;
                 return Some(Part {
                     start,
@@ -237,23 +240,5 @@ impl<'r> Parts<'r> {
             }
         }
         None
-    }
-}
-
-impl Iterator for Parts<'_> {
-    type Item = Part;
-
-    #[inline]
-    fn next(&mut self) -> Option<Part> {
-        let mut part = self.ahead.take()?;
-        self.ahead = self.sound();
-        while let Some(ahead) = &self.ahead
-            && ahead.start == part.end
-            && ahead.distance == part.distance
-        {
-            part.end = ahead.end;
-            self.ahead = self.sound();
-        }
-        Some(part)
     }
 }

@@ -18,6 +18,8 @@ pub(super) const SECTION_BYTES: usize = 512;
 /// The sequences of a block, and what decoders know from the blocks before.
 pub(super) struct Sequences {
     list: Vec<Sequence>,
+    /// The same, as they are written.
+    coded: Vec<Coded>,
     literals: Field,
     distances: Field,
     lengths: Field,
@@ -27,9 +29,16 @@ pub(super) struct Sequences {
     before: [u32; 3],
 }
 
-/// A sequence as codes, and the extra bits of all three.
 #[derive(Clone, Copy)]
 struct Sequence {
+    literals: u32,
+    length: u32,
+    distance: u32,
+}
+
+/// A sequence as codes, and the extra bits of all three.
+#[derive(Clone, Copy)]
+struct Coded {
     extra: u64,
     extra_bits: u8,
     literals: u8,
@@ -42,6 +51,7 @@ impl Sequences {
     pub fn new() -> Sequences {
         Sequences {
             list: Vec::new(),
+            coded: Vec::new(),
             literals: Field::new(&LITERALS_DEFAULT, 6, 9),
             distances: Field::new(&DISTANCES_DEFAULT, 5, 8),
             lengths: Field::new(&LENGTHS_DEFAULT, 6, 9),
@@ -72,67 +82,63 @@ impl Sequences {
         self.list.len()
     }
 
-    /// Whether a repeat takes less than its bytes as literals do.
+    /// Adds so many literals and a repeat, unless it takes no less than its bytes as literals do; returns whether it
+    /// did. They are no more than a block has.
     #[inline]
-    pub fn saves(&self, length: usize, distance: u32) -> bool {
-        length >= 7
-            || length >= SHORTEST
-                && (self.recent.contains(&distance)
-                    || length >= 5 + usize::from(distance >= 1 << 12)
-                    || length == 4 && distance < 1 << 7)
-    }
-
-    /// Adds a sequence. Both numbers together are no more than a block has, the length is [`SHORTEST`] or more.
-    #[inline]
-    pub fn push(&mut self, literals: u32, length: u32, distance: u32) {
-        let (literal_code, literal_bits) = literals_code(literals);
-        let (length_code, length_bits) = length_code(length);
-        let value = self.distance_value(literals, distance);
-        let distance_code = value.ilog2();
-        let low = |value: u32, bits: u32| u64::from(value & ((1 << bits) - 1));
-        self.literals.counts[usize::from(literal_code) % SYMBOLS] += 1;
-        self.lengths.counts[usize::from(length_code) % SYMBOLS] += 1;
-        self.distances.counts[distance_code as usize % SYMBOLS] += 1;
+    pub fn push(&mut self, literals: usize, length: usize, distance: u32) -> bool {
+        if length < 6 {
+            let same = |last: &Sequence| last.distance == distance;
+            let shortest = if self.list.last().is_some_and(same) {
+                SHORTEST
+            } else {
+                5 + usize::from(distance >= 1 << 12)
+            };
+            if length < shortest {
+                return false;
+            }
+        }
         self.list.push(Sequence {
-            extra: low(literals, literal_bits)
-                | low(length - SHORTEST as u32, length_bits) << literal_bits
-                | low(value, distance_code) << (literal_bits + length_bits),
-            extra_bits: (literal_bits + length_bits + distance_code) as u8,
-            literals: literal_code,
-            distance: distance_code as u8,
-            length: length_code,
+            literals: literals as u32,
+            length: length as u32,
+            distance,
         });
+        true
     }
 
-    /// What stands for a distance (section 3.1.1.5): 1 to 3 for recent ones, else 3 more than it is. After no literals
-    /// the last distance is not among the recent ones, but one less than it is.
-    #[inline]
-    fn distance_value(&mut self, literals: u32, distance: u32) -> u32 {
-        let [first, second, third] = self.recent;
-        let short = u32::from(literals > 0);
-        if distance == first && literals > 0 {
-            return 1;
-        }
-        if distance == second {
-            self.recent = [second, first, third];
-            return 1 + short;
-        }
-        if distance == third {
-            self.recent = [third, first, second];
-            return 2 + short;
-        }
-        self.recent = [distance, first, second];
-        if distance + 1 == first && literals == 0 {
-            3
-        } else {
-            distance + 3
-        }
+    /// Makes codes of the sequences, and counts them.
+    fn code(&mut self) {
+        let recent = &mut self.recent;
+        let (literals, distances, lengths) = (
+            &mut self.literals.counts,
+            &mut self.distances.counts,
+            &mut self.lengths.counts,
+        );
+        self.coded.clear();
+        self.coded.extend(self.list.iter().map(|sequence| {
+            let (literal_code, literal_extra, literal_bits) = literals_code(sequence.literals);
+            let (length_code, length_extra, length_bits) = length_code(sequence.length);
+            let value = distance_value(recent, sequence.literals, sequence.distance);
+            let bits = value.ilog2();
+            literals[usize::from(literal_code) % SYMBOLS] += 1;
+            lengths[usize::from(length_code) % SYMBOLS] += 1;
+            distances[bits as usize % SYMBOLS] += 1;
+            let extra = u64::from(literal_extra) | u64::from(length_extra) << (literal_bits & 63);
+            let before = literal_bits + length_bits;
+            Coded {
+                extra: extra | u64::from(value ^ (1 << bits)) << (before & 63),
+                extra_bits: (before + bits) as u8,
+                literals: literal_code,
+                distance: bits as u8,
+                length: length_code,
+            }
+        }));
     }
 
     /// Writes the section from there on; returns where the next byte goes.
     pub fn write(&mut self, out: &mut [u8], mut at: usize) -> usize {
-        let total = self.list.len();
-        let Some((&last, rest)) = self.list.split_last() else {
+        self.code();
+        let total = self.coded.len();
+        let Some((&last, rest)) = self.coded.split_last() else {
             out[at] = 0;
             return at + 1;
         };
@@ -299,61 +305,100 @@ impl Field {
     }
 }
 
-/// Numbers of literals below this have their codes in a table.
-const LITERALS_LISTED: usize = 64;
+/// What stands for a distance (section 3.1.1.5): 1 to 3 for recent ones, else 3 more than it is. After no literals
+/// the last distance is not among the recent ones, but one less than it is.
+#[inline]
+fn distance_value(recent: &mut [u32; 3], literals: u32, distance: u32) -> u32 {
+    let [first, second, third] = *recent;
+    let some = literals > 0;
+    // Which case it is changes all the time: choices cost less than jumps.
+    let is_first = distance == first && some;
+    let is_second = distance == second && !is_first;
+    let is_third = distance == third;
+    let is_below = distance + 1 == first && !some;
+    *recent = [
+        distance,
+        if is_first { second } else { first },
+        if is_first || is_second { third } else { second },
+    ];
+    let value = if is_below { 3 } else { distance + 3 };
+    let value = if is_third { 2 + u32::from(some) } else { value };
+    let value = if is_second {
+        1 + u32::from(some)
+    } else {
+        value
+    };
+    if is_first { 1 } else { value }
+}
 
-/// Extra bits of the codes of numbers of literals (table 14).
+/// Extra bits of the codes of numbers of literals (table 14), which count from 0.
 const LITERALS_BITS: [u8; 36] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 ];
 
-/// Lengths below this, without [`SHORTEST`], have their codes in a table.
-const LENGTHS_LISTED: usize = 128;
-
-/// Extra bits of the codes of lengths (table 15).
+/// Extra bits of the codes of lengths (table 15), which count from [`SHORTEST`].
 const LENGTHS_BITS: [u8; 53] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 ];
 
-const LITERALS_CODES: [(u8, u8); LITERALS_LISTED] = listed(&LITERALS_BITS);
-const LENGTHS_CODES: [(u8, u8); LENGTHS_LISTED] = listed(&LENGTHS_BITS);
+/// The first number of each code, and its extra bits.
+const LITERALS_RANGES: [(u32, u32); SYMBOLS] = ranges(&LITERALS_BITS, 0);
+const LENGTHS_RANGES: [(u32, u32); SYMBOLS] = ranges(&LENGTHS_BITS, SHORTEST as u32);
 
-/// Codes and extra bits of the numbers from 0 on, where each code goes on from the one before.
-const fn listed<const N: usize>(bits: &[u8]) -> [(u8, u8); N] {
-    let mut codes = [(0, 0); N];
+const fn ranges(bits: &[u8], first: u32) -> [(u32, u32); SYMBOLS] {
+    let mut ranges = [(0, 0); SYMBOLS];
+    let mut next = first;
     let mut code = 0;
-    let mut next = 0;
-    while next < N {
-        let end = next + (1 << bits[code]);
-        while next < end && next < N {
-            codes[next] = (code as u8, bits[code]);
-            next += 1;
-        }
+    while code < bits.len() {
+        ranges[code] = (next, bits[code] as u32);
+        next += 1 << bits[code];
         code += 1;
+    }
+    ranges
+}
+
+/// The codes of the first numbers; beyond, each code has as many as all before it.
+const LITERALS_CODES: [u8; 64] = codes(&LITERALS_RANGES, 0);
+const LENGTHS_CODES: [u8; 512] = codes(&LENGTHS_RANGES, SHORTEST as u32);
+
+const fn codes<const N: usize>(ranges: &[(u32, u32); SYMBOLS], first: u32) -> [u8; N] {
+    let mut codes = [0; N];
+    let mut code = 0;
+    let mut number = 0;
+    while number < N {
+        if number as u32 + first >= ranges[code + 1].0 {
+            code += 1;
+        }
+        codes[number] = code as u8;
+        number += 1;
     }
     codes
 }
 
-/// The code of a number of literals, and its extra bits: the lowest ones of the number.
+/// The code of a number of literals, its extra bits and how many they are.
 #[inline]
-fn literals_code(literals: u32) -> (u8, u32) {
-    match LITERALS_CODES.get(literals as usize) {
-        Some(&(code, bits)) => (code, u32::from(bits)),
-        None => (literals.ilog2() as u8 + 19, literals.ilog2()),
-    }
+fn literals_code(literals: u32) -> (u8, u32, u32) {
+    let code = match literals {
+        ..64 => LITERALS_CODES[literals as usize % LITERALS_CODES.len()],
+        _ => literals.ilog2() as u8 + 19,
+    };
+    let (first, bits) = LITERALS_RANGES[usize::from(code) % SYMBOLS];
+    (code, literals - first, bits)
 }
 
-/// The code of a length, and its extra bits: the lowest ones of what it has more than [`SHORTEST`].
+/// The code of a length, its extra bits and how many they are.
 #[inline]
-fn length_code(length: u32) -> (u8, u32) {
+fn length_code(length: u32) -> (u8, u32, u32) {
     let more = length - SHORTEST as u32;
-    match LENGTHS_CODES.get(more as usize) {
-        Some(&(code, bits)) => (code, u32::from(bits)),
-        None => (more.ilog2() as u8 + 36, more.ilog2()),
-    }
+    let code = match more {
+        ..512 => LENGTHS_CODES[more as usize % LENGTHS_CODES.len()],
+        _ => more.ilog2() as u8 + 36,
+    };
+    let (first, bits) = LENGTHS_RANGES[usize::from(code) % SYMBOLS];
+    (code, length - first, bits)
 }
 
 /// Shares of the predefined tables (section 3.1.1.3.2.2).

@@ -270,28 +270,27 @@ fn borders(firsts: &[u32], most: u32) -> Vec<u32> {
 fn numbers_at_the_borders_of_codes_are_read() {
     let mut random = Random(1);
     let before: Vec<u8> = (0..100).map(|_| random.next() as u8).collect();
-    let cases = borders(&LITERALS, BLOCK as u32 - 3)
-        .into_iter()
-        .map(|literals| (literals as usize, 3))
-        .chain(
-            borders(&LENGTHS, BLOCK as u32)
-                .into_iter()
-                .map(|length| (0, length as usize)),
-        );
-    for (literals, length) in cases {
-        // Four back is a distance that decoders know at the start: short repeats are worth it.
-        let mut text: Vec<u8> = (0..literals)
-            .map(|_| b'0' + random.below(10) as u8)
-            .collect();
+    let literals = borders(&LITERALS, BLOCK as u32 - 8 - 6).into_iter();
+    let lengths = borders(&LENGTHS, BLOCK as u32 - 8 - 1).into_iter();
+    let cases = literals
+        .map(|literals| (literals as usize, 6, 5))
+        // The same distance as before makes short repeats worth it, too.
+        .chain(lengths.map(|length| (1, length as usize, 4)));
+    for (literals, length, distance) in cases {
         let mut all = before.clone();
-        all.append(&mut text);
-        for _ in 0..length {
-            all.push(all[all.len() - 4]);
-        }
+        let repeated = |all: &mut Vec<u8>, length, distance| {
+            for _ in 0..length {
+                all.push(all[all.len() - distance]);
+            }
+        };
+        repeated(&mut all, 8, 4);
+        all.extend((0..literals).map(|_| b'0' + random.below(10) as u8));
+        repeated(&mut all, length, distance);
         let mut frame = Frame::new();
         frame.write(&before, &[]);
-        frame.write(&all[100..], &[repeat(literals, length, 4)]);
-        assert_eq!(frame.sequences.len(), 1, "{literals}, {length}");
+        let repeats = [repeat(0, 8, 4), repeat(8 + literals, length, distance)];
+        frame.write(&all[100..], &repeats);
+        assert_eq!(frame.sequences.len(), 2, "{literals}, {length}");
         assert!(decoded(&frame.finish()) == all, "{literals}, {length}");
     }
 }
