@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use telemetry::Record;
 use telemetry::enrichment::{Enrichment, FieldSet, Level};
 
+use crate::compression::Compressor;
 use crate::directory::relative_path;
-use crate::encoding::{Encoder, Encoding, EncodingError};
+use crate::encoding::{Compression, Encoder, Encoding, EncodingError};
 use crate::partition::Partitioning;
 
 mod cutter;
@@ -344,6 +345,35 @@ impl Encode for Encoder {
 
     fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
         Encoder::take(self, spare)
+    }
+
+    fn compressor(
+        &mut self,
+        compression: Compression,
+    ) -> Result<Option<Compressor>, EncodingError> {
+        match (self, compression) {
+            (Encoder::Ndjson(encoder), Compression::Zstd) => {
+                encoder.note_repeats();
+                Ok(Some(Compressor::of_noted_repeats()))
+            }
+            _ => Compressor::new(compression),
+        }
+    }
+
+    fn compress(
+        &mut self,
+        compressor: &mut Compressor,
+        spare: &mut Vec<u8>,
+    ) -> Result<(), EncodingError> {
+        if let Encoder::Ndjson(encoder) = self {
+            compressor.write_noted(encoder.bytes(), encoder.repeats())?;
+            encoder.clear();
+            return Ok(());
+        }
+        let bytes = Encoder::take(self, std::mem::take(spare))?;
+        compressor.write(&bytes)?;
+        *spare = bytes;
+        Ok(())
     }
 }
 

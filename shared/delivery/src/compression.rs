@@ -6,6 +6,7 @@ use flate2::write::GzEncoder;
 use zstd::stream::write::Encoder as ZstdEncoder;
 
 use crate::encoding::{Compression, EncodingError};
+use crate::zstandard::{Frame, Repeat, Search};
 
 /// The level of gzip: most of what level 6 saves, at a third of its time.
 const GZIP_LEVEL: u32 = 3;
@@ -19,13 +20,20 @@ pub struct Compressor(Kind);
 enum Kind {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(ZstdEncoder<'static, Vec<u8>>),
+    /// Zstandard of texts whose repeats are known but for a few.
+    Noted {
+        frame: Box<Frame>,
+        search: Search,
+        /// Those that are known and those that are found.
+        repeats: Vec<Repeat>,
+    },
 }
 
 impl std::fmt::Debug for Compressor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.0 {
             Kind::Gzip(_) => Compression::Gzip,
-            Kind::Zstd(_) => Compression::Zstd,
+            Kind::Zstd(_) | Kind::Noted { .. } => Compression::Zstd,
         };
         f.debug_tuple("Compressor").field(&kind).finish()
     }
@@ -50,14 +58,44 @@ impl Compressor {
         })
     }
 
+    /// A compressor in the format of Zstandard for bytes whose repeats are known: it searches only where none are known.
+    pub(crate) fn of_noted_repeats() -> Compressor {
+        Compressor(Kind::Noted {
+            frame: Box::new(Frame::new()),
+            search: Search::default(),
+            repeats: Vec::new(),
+        })
+    }
+
     /// Adds bytes.
     ///
     /// # Errors
     /// The library fails, which writing to memory gives it no reason for.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), EncodingError> {
+        self.write_noted(bytes, &[])
+    }
+
+    /// Adds bytes of which these are known to have stood before, in them or in those that were added earlier.
+    ///
+    /// # Errors
+    /// As [`Compressor::write`].
+    pub(crate) fn write_noted(
+        &mut self,
+        bytes: &[u8],
+        repeats: &[Repeat],
+    ) -> Result<(), EncodingError> {
         let written = match &mut self.0 {
             Kind::Gzip(encoder) => encoder.write_all(bytes),
             Kind::Zstd(encoder) => encoder.write_all(bytes),
+            Kind::Noted {
+                frame,
+                search,
+                repeats: all,
+            } => {
+                search.among(bytes, repeats, all);
+                frame.write(bytes, all);
+                Ok(())
+            }
         };
         written.map_err(failed)
     }
@@ -67,6 +105,7 @@ impl Compressor {
         match &self.0 {
             Kind::Gzip(encoder) => encoder.get_ref().len(),
             Kind::Zstd(encoder) => encoder.get_ref().len(),
+            Kind::Noted { frame, .. } => frame.written(),
         }
     }
 
@@ -78,6 +117,7 @@ impl Compressor {
         let finished = match self.0 {
             Kind::Gzip(encoder) => encoder.finish(),
             Kind::Zstd(encoder) => encoder.finish(),
+            Kind::Noted { frame, .. } => Ok(frame.finish()),
         };
         finished.map_err(failed)
     }

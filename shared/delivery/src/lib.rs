@@ -31,7 +31,6 @@ pub mod secret;
 pub mod service_failure;
 mod stdout;
 pub mod store;
-#[cfg(test)]
 mod zstandard;
 
 pub use batch::{Batch, Batcher, Origin, Packing};

@@ -15,10 +15,14 @@ use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
 
 mod addition;
 mod datapoint;
+mod repeats;
 
-use addition::Additions;
+use addition::{Additions, OWN_MEMBERS};
 pub(crate) use addition::{is_enriched, write_amount};
 pub(crate) use datapoint::{write_datapoint, write_pairs};
+use repeats::{Before, Member, Repeats};
+
+use crate::zstandard::Repeat;
 
 /// Bytes of a piece that is copied at once.
 const PIECE: usize = 32;
@@ -37,6 +41,8 @@ pub struct NdjsonEncoder {
     layout: Option<Arc<Layout>>,
     additions: Additions,
     own: Vec<u8>,
+    /// What of the buffer stood before, when somebody wants to know it.
+    repeats: Option<Box<Repeats>>,
 }
 
 /// A buffer with room behind what is written.
@@ -98,6 +104,22 @@ impl NdjsonEncoder {
         }
     }
 
+    /// Notes what of the text stood before, in a text that starts here.
+    pub(crate) fn note_repeats(&mut self) {
+        match &mut self.repeats {
+            Some(repeats) => repeats.begin(),
+            None => {
+                self.repeats = Some(Box::default());
+                self.layout = None;
+            }
+        }
+    }
+
+    /// What of [`NdjsonEncoder::bytes`] stood before, in them or in what was written since the text started; sorted.
+    pub(crate) fn repeats(&self) -> &[Repeat] {
+        self.repeats.as_ref().map_or(&[], |repeats| repeats.found())
+    }
+
     /// Bytes written since the buffer was last taken.
     pub fn len(&self) -> usize {
         self.output.written
@@ -115,15 +137,22 @@ impl NdjsonEncoder {
 
     /// Forgets what was written and keeps the room.
     pub fn clear(&mut self) {
-        self.output.written = 0;
+        self.hand_over();
     }
 
     /// Takes what was written. `spare` becomes the next buffer; its content does not matter.
     pub fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {
         let mut taken = std::mem::replace(&mut self.output.buffer, spare);
         taken.truncate(self.output.written);
-        self.output.written = 0;
+        self.hand_over();
         taken
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.next_buffer(self.output.written);
+        }
+        self.output.written = 0;
     }
 
     /// Appends one record, with what enrichment adds to it, and a line feed. Members of the record stay as
@@ -144,15 +173,52 @@ impl NdjsonEncoder {
             self.additions.use_entry(entry);
         }
         self.own.clear();
-        self.additions.write_own(enrichment, &mut self.own);
+        let own = self.additions.write_own(enrichment, &mut self.own);
+        let version = self.additions.version(enrichment);
         let [source, destination, facts] = self.additions.parts(enrichment);
         let parts = [source, destination, facts, &self.own];
+        let mut at = self.output.written;
         self.output.write_parts(parts);
+        let Some(repeats) = &mut self.repeats else {
+            return;
+        };
+        repeats.use_version(version);
+        let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
+        for (kind, (number, part)) in numbers.into_iter().zip(parts).enumerate() {
+            repeats.part(kind, number, at, part.len());
+            at += part.len();
+        }
+        for (column, member) in own.into_iter().enumerate() {
+            let Some(member) = member else { continue };
+            let value = member.start + member.name_len;
+            let mut piece = [0; PIECE];
+            let Some(text) = self.own.get(value..value + member.len) else {
+                continue;
+            };
+            let Some(room) = piece.get_mut(..member.len) else {
+                repeats.skip(Before::after(member.after_len));
+                continue;
+            };
+            room.copy_from_slice(text);
+            repeats.member(
+                column,
+                Member {
+                    at: at + member.start,
+                    name_len: member.name_len,
+                    after_len: member.after_len,
+                    piece: &piece,
+                    len: member.len,
+                },
+            );
+        }
     }
 
     /// Opens an object and appends a record's members, each followed by a comma; returns where they start.
     #[inline]
     fn write_members(&mut self, record: &Record<'_>) -> usize {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.begin_record(self.output.written);
+        }
         match record {
             Record::Flow(flow) => {
                 let layout = flow.layout();
@@ -163,7 +229,8 @@ impl NdjsonEncoder {
                 {
                     self.use_layout(layout);
                 }
-                self.output.write_flow(&self.columns, flow)
+                self.output
+                    .write_flow(&self.columns, flow, self.repeats.as_deref_mut())
             }
             Record::Firewall(entry) => {
                 let Output {
@@ -181,6 +248,12 @@ impl NdjsonEncoder {
                     buffer.truncate(start);
                 }
                 *written = buffer.len();
+                if let Some(repeats) = &mut self.repeats {
+                    repeats.skip(match *written > start {
+                        true => Before::Comma,
+                        false => Before::Unknown,
+                    });
+                }
                 start
             }
         }
@@ -190,6 +263,9 @@ impl NdjsonEncoder {
     fn use_layout(&mut self, layout: &Arc<Layout>) {
         self.columns = layout.columns().iter().map(ColumnText::new).collect();
         self.additions.use_layout(layout);
+        if let Some(repeats) = &mut self.repeats {
+            repeats.use_columns(OWN_MEMBERS + self.columns.len());
+        }
         self.layout = Some(Arc::clone(layout));
     }
 }
@@ -197,24 +273,46 @@ impl NdjsonEncoder {
 impl Output {
     /// Opens an object and appends the members of a flow; returns where they start.
     #[inline]
-    fn write_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>) -> usize {
+    fn write_flow(
+        &mut self,
+        columns: &[ColumnText],
+        flow: &FlowRecord<'_>,
+        mut repeats: Option<&mut Repeats>,
+    ) -> usize {
         self.reserve(CELL_ROOM);
         self.buffer[self.written] = b'{';
         let start = self.written + 1;
         let mut at = start;
         let (plain, text) = (flow.is_plain(), flow.buffer());
-        for (column, cell) in columns.iter().zip(flow.cells()) {
+        for (number, (column, cell)) in columns.iter().zip(flow.cells()).enumerate() {
             let fast = plain && cell.is_verbatim();
             match fast
                 .then(|| copy_cell(&mut self.buffer, at, column, cell, text))
                 .flatten()
             {
-                Some(end) => at = end,
+                Some((end, piece)) => {
+                    if let Some(repeats) = &mut repeats {
+                        repeats.member(
+                            OWN_MEMBERS + number,
+                            Member {
+                                at,
+                                name_len: column.before_len,
+                                after_len: column.after_len,
+                                piece,
+                                len: cell.span().len(),
+                            },
+                        );
+                    }
+                    at = end;
+                }
                 None if cell.is_absent() => {}
                 None => {
                     self.written = at;
                     self.write_cell(column, cell, text, plain);
                     at = self.written;
+                    if let Some(repeats) = &mut repeats {
+                        repeats.skip(Before::after(column.after_len));
+                    }
                 }
             }
         }
@@ -281,15 +379,15 @@ impl Output {
 }
 
 /// Copies a cell whose name and text fit pieces and whose text needs no change; returns where it
-/// ends. `None` when something does not fit.
+/// ends, and the piece that its text begins. `None` when something does not fit.
 #[inline(always)]
-fn copy_cell(
+fn copy_cell<'t>(
     out: &mut [u8],
     at: usize,
     column: &ColumnText,
     cell: &Cell,
-    text: &[u8],
-) -> Option<usize> {
+    text: &'t [u8],
+) -> Option<(usize, &'t [u8; PIECE])> {
     let span = cell.span();
     let len = span.len();
     if len > PIECE || column.before_len > PIECE {
@@ -301,7 +399,7 @@ fn copy_cell(
     *room.get_mut(column.before_len..)?.first_chunk_mut()? = *piece;
     let end = column.before_len + len;
     *room.get_mut(end..)?.first_chunk_mut()? = column.after;
-    Some(at + end + column.after_len)
+    Some((at + end + column.after_len, piece))
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {

@@ -12,11 +12,13 @@
 mod bits;
 mod fse;
 mod huffman;
+mod search;
 mod sequences;
 #[cfg(test)]
 mod tests;
 
 use huffman::Huffman;
+pub(crate) use search::Search;
 use sequences::{SEQUENCE_BYTES, Sequences};
 
 /// A part of a text that stood before.

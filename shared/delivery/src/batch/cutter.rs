@@ -65,6 +65,32 @@ pub trait Encode: Sized {
     /// # Errors
     /// The format's own; see [`EncodingError`].
     fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError>;
+
+    /// A compressor for all that the encoder will write; `None` for no compression.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    fn compressor(
+        &mut self,
+        compression: Compression,
+    ) -> Result<Option<Compressor>, EncodingError> {
+        Compressor::new(compression)
+    }
+
+    /// Hands what was written to its compressor. `spare` is memory to use again.
+    ///
+    /// # Errors
+    /// The format's own, or the compressor's; see [`EncodingError`].
+    fn compress(
+        &mut self,
+        compressor: &mut Compressor,
+        spare: &mut Vec<u8>,
+    ) -> Result<(), EncodingError> {
+        let bytes = self.take(std::mem::take(spare))?;
+        compressor.write(&bytes)?;
+        *spare = bytes;
+        Ok(())
+    }
 }
 
 /// Encodes items and cuts them into batches. The same items in the same order give the same batches, under the same
@@ -165,14 +191,16 @@ impl<E: Encode> Cutter<E> {
             let oldest = self.open.remove(0);
             self.close(oldest)?;
         }
-        let compressor = Compressor::new(self.packing.encoding.compression)?;
-        let room = match &compressor {
-            Some(_) => COMPRESSED_AT_ONCE,
-            None => self.max_bytes,
+        let compression = self.packing.encoding.compression;
+        let room = match compression {
+            Compression::None => self.max_bytes,
+            Compression::Gzip | Compression::Zstd => COMPRESSED_AT_ONCE,
         };
+        let mut encoder = E::open(&self.packing, &self.origins, room)?;
+        let compressor = encoder.compressor(compression)?;
         self.open.push(Open {
             section: E::section(item, &self.packing.partitioning),
-            encoder: E::open(&self.packing, &self.origins, room)?,
+            encoder,
             room,
             compressor,
             records: 0,
@@ -188,9 +216,7 @@ impl<E: Encode> Cutter<E> {
         };
         let held = match &mut open.compressor {
             Some(compressor) => {
-                let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
-                compressor.write(&bytes)?;
-                self.spare = bytes;
+                open.encoder.compress(compressor, &mut self.spare)?;
                 compressor.written()
             }
             None => open.encoder.held(),
@@ -203,14 +229,12 @@ impl<E: Encode> Cutter<E> {
     }
 
     fn close(&mut self, mut open: Open<E>) -> Result<(), EncodingError> {
-        let bytes = open.encoder.take(std::mem::take(&mut self.spare))?;
         let bytes = match open.compressor {
             Some(mut compressor) => {
-                compressor.write(&bytes)?;
-                self.spare = bytes;
+                open.encoder.compress(&mut compressor, &mut self.spare)?;
                 compressor.finish()?
             }
-            None => bytes,
+            None => open.encoder.take(std::mem::take(&mut self.spare))?,
         };
         let partitioning = &self.packing.partitioning;
         let partition = match self.origins.is_empty() || partitioning.is_none() {

@@ -12,6 +12,8 @@ use super::write_string;
 #[derive(Debug, Default)]
 pub(super) struct Additions {
     generation: u64,
+    /// Changes when the parts are rendered anew.
+    version: u64,
     text: Vec<u8>,
     /// Where the sources, the destinations and the facts stand, by their numbers.
     places: [Vec<(u32, u32)>; 3],
@@ -21,6 +23,21 @@ pub(super) struct Additions {
 
 /// Nothing is rendered yet.
 const UNRENDERED: (u32, u32) = (u32::MAX, 0);
+
+/// A member of a record's own: where it starts among its own values, and what it is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwnMember {
+    pub start: usize,
+    pub name_len: usize,
+    pub len: usize,
+    pub after_len: usize,
+}
+
+/// How many members of its own almost every record has.
+pub(super) const OWN_MEMBERS: usize = 3;
+
+/// The name of the price of a transfer.
+const COST_NAME: &[u8] = b"\"transfer_cost_usd\":";
 
 /// Digits behind the point of an amount: a byte at the lowest price still counts.
 const AMOUNT_DIGITS: usize = 12;
@@ -48,17 +65,25 @@ impl Additions {
     }
 
     fn clear(&mut self) {
+        self.version += 1;
         self.text.clear();
         self.places.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Tells the parts of an enrichment from those that other enrichments had under the same numbers.
+    #[inline]
+    pub fn version(&mut self, enrichment: &Enrichment<'_>) -> u64 {
+        if self.generation != enrichment.generation {
+            self.generation = enrichment.generation;
+            self.clear();
+        }
+        self.version
     }
 
     /// Renders the parts of an enrichment that are not yet, and says where all stand.
     #[inline]
     pub fn parts(&mut self, enrichment: &Enrichment<'_>) -> [&[u8]; 3] {
-        if self.generation != enrichment.generation {
-            self.generation = enrichment.generation;
-            self.clear();
-        }
+        self.version(enrichment);
         let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
         let mut found = [(0, 0); 3];
         for (part, (number, found)) in numbers.into_iter().zip(&mut found).enumerate() {
@@ -109,31 +134,51 @@ impl Additions {
         place
     }
 
-    /// Writes the values that are the record's own.
+    /// Writes the values that are the record's own; says where those stand that almost every record has.
     #[inline]
-    pub fn write_own(&self, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) {
+    pub fn write_own(
+        &self,
+        enrichment: &Enrichment<'_>,
+        out: &mut Vec<u8>,
+    ) -> [Option<OwnMember>; OWN_MEMBERS] {
         let rare = enrichment.rejection.is_some() || enrichment.sample_rate > 1;
+        let mut members = [None; OWN_MEMBERS];
         if rare || !self.taken.is_empty() {
-            return self.write_all_own(enrichment, out);
+            self.write_all_own(enrichment, out);
+            return members;
         }
         // What all but few records have, in the order of the dictionary. Neither keywords of IANA nor names of flags
         // need an escape.
         if let Some(amount) = enrichment.cost {
-            out.extend_from_slice(b"\"transfer_cost_usd\":");
+            let start = out.len();
+            out.extend_from_slice(COST_NAME);
             write_amount(out, amount);
+            members[0] = Some(OwnMember {
+                start,
+                name_len: COST_NAME.len(),
+                len: out.len() - start - COST_NAME.len(),
+                after_len: 1,
+            });
             out.push(b',');
         }
         let texts: [(&[u8], Option<&str>); 2] = [
             (b"\"protocol_name\":\"", enrichment.protocol_name),
             (b"\"tcp_flag_names\":\"", enrichment.tcp_flag_names),
         ];
-        for (name, text) in texts {
+        for ((name, text), member) in texts.into_iter().zip(&mut members[1..]) {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
+                *member = Some(OwnMember {
+                    start: out.len(),
+                    name_len: name.len(),
+                    len: text.len(),
+                    after_len: 2,
+                });
                 out.extend_from_slice(name);
                 out.extend_from_slice(text.as_bytes());
                 out.extend_from_slice(b"\",");
             }
         }
+        members
     }
 
     #[cold]

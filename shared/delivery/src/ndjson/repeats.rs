@@ -1,0 +1,511 @@
+//! What of the written text stood before: it is known when it is written, and nobody has to search for it.
+//!
+//! ```text
+//! member ─▶ the same member with the same value ─▶ the whole is a repeat
+//!       └─▶ the same member of the record before ─▶ its name is, and what the values begin with
+//! part of an enrichment ─▶ the same part
+//! ```
+//!
+//! A repeat never holds the comma that ends a member: at the end of a record a brace stands in its place. The member
+//! that follows takes it in, with what else stands before both of them.
+
+use super::PIECE;
+use crate::zstandard::{Repeat, WINDOW};
+
+/// Values of fewer bytes are compared with the last record's only: the distance to another costs as much as they do.
+const LONG: usize = 11;
+
+/// Values of at most so many bytes are compared as one word.
+const WORD: usize = 8;
+
+/// Where nothing is written.
+const NOWHERE: u64 = 0;
+
+/// Slots of a column's long values at first, and at most. A window holds about as many records.
+const FIRST_SLOTS: usize = 1 << 6;
+const MAX_SLOTS: usize = 1 << 12;
+
+/// A repeat of fewer bytes costs more than its bytes, unless it goes on where the one before ended.
+const LEAST: u32 = 5;
+
+/// What stands before a member, as far as its repeats are concerned: the number of bytes that are the same wherever
+/// it is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Before {
+    /// It is not known.
+    #[default]
+    Unknown,
+    /// `,`
+    Comma,
+    /// `",`
+    Quote,
+    /// The end of a record, and the start of another: `}`, a line feed, and `{`.
+    Record,
+}
+
+impl Before {
+    /// What a value's end is to the member that follows.
+    pub fn after(after_len: usize) -> Before {
+        match after_len {
+            2 => Before::Quote,
+            _ => Before::Comma,
+        }
+    }
+
+    /// How many bytes are the same before two members.
+    fn common(self, other: Before) -> usize {
+        match (self, other) {
+            (Before::Unknown, _) | (_, Before::Unknown) => 0,
+            (Before::Record, Before::Record) => 3,
+            (Before::Record, _) | (_, Before::Record) => 0,
+            (Before::Quote, Before::Quote) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// A value of at most [`PIECE`] bytes, zeros behind it.
+type Text = [u64; PIECE / 8];
+
+/// Masks of the first bytes of a piece, by their number.
+const MASKS: [Text; PIECE + 1] = {
+    let mut masks = [[0; PIECE / 8]; PIECE + 1];
+    let mut len = 0;
+    while len <= PIECE {
+        let mut byte = 0;
+        while byte < len {
+            masks[len][byte / 8] |= 0xff << (8 * (byte % 8));
+            byte += 1;
+        }
+        len += 1;
+    }
+    masks
+};
+
+/// A value as it was written last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    text: Text,
+    /// Where its member starts, from the beginning of all that was written.
+    position: u64,
+    /// Bytes of the value; none were seen yet when there are none.
+    len: u8,
+    before: Before,
+}
+
+/// The values of a column.
+#[derive(Debug, Default)]
+struct Column {
+    last: Seen,
+    /// Long values by their hash; a power of two, or none yet.
+    slots: Vec<Seen>,
+    kept: usize,
+}
+
+/// A member as it is written now: where it starts in the buffer, what stands around its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member<'m> {
+    pub at: usize,
+    pub name_len: usize,
+    pub after_len: usize,
+    /// The value, and whatever stands behind it.
+    pub piece: &'m [u8; PIECE],
+    pub len: usize,
+}
+
+/// Where texts stood last, and what of the buffer stood before.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    /// Bytes that were written before those in the buffer, and before the text that they are part of. Counting starts at
+    /// one, so that what was never written stands before every text.
+    base: u64,
+    start: u64,
+    found: Vec<Repeat>,
+    columns: Vec<Column>,
+    /// Where the parts of enrichments stood, by their numbers.
+    parts: [Vec<(u64, Before)>; 3],
+    /// Changes when the parts are given new numbers.
+    version: u64,
+    before: Before,
+}
+
+impl Default for Repeats {
+    fn default() -> Repeats {
+        Repeats {
+            base: 1,
+            start: 1,
+            found: Vec::new(),
+            columns: Vec::new(),
+            parts: Default::default(),
+            version: 0,
+            before: Before::Unknown,
+        }
+    }
+}
+
+impl Repeats {
+    /// What was found in the buffer, in order.
+    pub fn found(&self) -> &[Repeat] {
+        &self.found
+    }
+
+    /// The buffer of so many bytes was handed over.
+    pub fn next_buffer(&mut self, written: usize) {
+        self.base += written as u64;
+        self.found.clear();
+        self.before = Before::Unknown;
+    }
+
+    /// Another text starts with the buffer: what was written before is not part of it.
+    pub fn begin(&mut self) {
+        self.start = self.base;
+    }
+
+    /// There are so many columns from here on, and they mean something else.
+    pub fn use_columns(&mut self, columns: usize) {
+        self.columns.clear();
+        self.columns.resize_with(columns, Column::default);
+    }
+
+    /// A record starts. The end of the one before stands in the same buffer unless it is its first.
+    #[inline]
+    pub fn begin_record(&mut self, at: usize) {
+        self.before = match at {
+            0 => Before::Unknown,
+            _ => Before::Record,
+        };
+    }
+
+    /// Something was written of which nothing is known but how it ends.
+    pub fn skip(&mut self, before: Before) {
+        self.before = before;
+    }
+
+    /// A member of the record was written.
+    #[inline]
+    pub fn member(&mut self, column: usize, member: Member<'_>) {
+        let Some(column) = self.columns.get_mut(column) else {
+            self.before = Before::after(member.after_len);
+            return;
+        };
+        let position = self.base + member.at as u64;
+        let (len, before) = (member.len as u8, self.before);
+        let (source, value_len, common);
+        if member.len <= WORD {
+            let word = masked_word(member.piece, member.len);
+            let last = &mut column.last;
+            (source, common) = (last.position, last.before.common(before));
+            value_len = match last.text[0] == word && last.len == len {
+                true => member.len + member.after_len - 1,
+                false => common_word(last.text[0], word).min(len.min(last.len).into()),
+            };
+            // The words behind are those of a longer value: lengths tell that they do not count.
+            (last.text[0], last.position) = (word, position);
+            (last.len, last.before) = (len, before);
+        } else {
+            let now = Seen {
+                text: masked(member.piece, member.len),
+                position,
+                len,
+                before,
+            };
+            let seen = column.see(now);
+            (source, common) = (seen.position, seen.before.common(before));
+            value_len = match seen.text == now.text && seen.len == len {
+                true => member.len + member.after_len - 1,
+                false => common_prefix(&seen.text, &now.text).min(len.min(seen.len).into()),
+            };
+        }
+        self.before = Before::after(member.after_len);
+        if source >= self.start {
+            let distance = position - source;
+            self.push(member.at, member.name_len + value_len, distance, common);
+        }
+    }
+
+    /// A part of an enrichment was written: sources, destinations and facts have numbers of their own.
+    #[inline]
+    pub fn part(&mut self, kind: usize, number: u32, at: usize, len: usize) {
+        if len == 0 {
+            return;
+        }
+        let now = (self.base + at as u64, self.before);
+        self.before = Before::Comma;
+        // A number that nothing has.
+        if number == u32::MAX {
+            return;
+        }
+        let places = &mut self.parts[kind];
+        let number = number as usize;
+        if places.len() <= number {
+            places.resize(number + 1, (NOWHERE, Before::Unknown));
+        }
+        let (position, before) = std::mem::replace(&mut places[number], now);
+        if position >= self.start {
+            self.push(at, len - 1, now.0 - position, before.common(now.1));
+        }
+    }
+
+    /// Forgets the parts when their numbers are given anew.
+    #[inline]
+    pub fn use_version(&mut self, version: u64) {
+        if self.version != version {
+            self.version = version;
+            self.parts.iter_mut().for_each(Vec::clear);
+        }
+    }
+
+    /// Notes that so many bytes stood so far before, and the `common` ones before them too.
+    #[inline]
+    fn push(&mut self, at: usize, len: usize, distance: u64, common: usize) {
+        if distance > u64::from(WINDOW) {
+            return;
+        }
+        let distance = distance as u32;
+        let (mut start, mut end) = (at as u32, (at + len) as u32);
+        let taken = self.found.last().map_or(0, |last| last.at + last.len);
+        start = start.saturating_sub(common as u32).max(taken);
+        if let Some(last) = self.found.last_mut()
+            && last.distance == distance
+            && taken == start
+        {
+            last.len = end - last.at;
+            return;
+        }
+        end = end.max(start);
+        if end - start >= LEAST {
+            self.found.push(Repeat {
+                at: start,
+                len: end - start,
+                distance,
+            });
+        }
+    }
+}
+
+impl Column {
+    /// Notes a value of more than a word; returns the last one, or the same one when it was seen before it.
+    #[inline]
+    fn see(&mut self, now: Seen) -> Seen {
+        let mut seen = self.last;
+        self.last = now;
+        if usize::from(now.len) >= LONG {
+            let is_last = seen.text == now.text && seen.len == now.len;
+            let slot = self.slot(&now);
+            if !is_last && slot.text == now.text && slot.len == now.len {
+                seen = *slot;
+            }
+            *slot = now;
+        }
+        seen
+    }
+
+    /// The slot of a value.
+    #[inline]
+    fn slot(&mut self, seen: &Seen) -> &mut Seen {
+        if self.kept >= self.slots.len() && self.slots.len() < MAX_SLOTS {
+            self.grow();
+        }
+        let at = slot_of(&seen.text, self.slots.len());
+        let slot = &mut self.slots[at];
+        self.kept += usize::from(slot.len == 0);
+        slot
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let room = (4 * self.slots.len()).clamp(FIRST_SLOTS, MAX_SLOTS);
+        let before = std::mem::replace(&mut self.slots, vec![Seen::default(); room]);
+        self.kept = 0;
+        for seen in before.into_iter().filter(|seen| seen.len > 0) {
+            let at = slot_of(&seen.text, room);
+            self.kept += usize::from(self.slots[at].len == 0);
+            self.slots[at] = seen;
+        }
+    }
+}
+
+/// The place of a text among so many slots, a power of two.
+#[inline]
+fn slot_of(text: &Text, slots: usize) -> usize {
+    let [a, b, c, d] = *text;
+    let mixed = (a ^ c.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ (b ^ d.rotate_left(29)).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (slots - 1)
+}
+
+#[inline]
+fn masked_word(piece: &[u8; PIECE], len: usize) -> u64 {
+    let word = piece.first_chunk().copied().unwrap_or_default();
+    u64::from_le_bytes(word) & MASKS[len.min(PIECE)][0]
+}
+
+/// How many bytes two words have in common at their start.
+#[inline]
+fn common_word(a: u64, b: u64) -> usize {
+    (a ^ b).trailing_zeros() as usize / 8
+}
+
+#[inline]
+fn masked(piece: &[u8; PIECE], len: usize) -> Text {
+    let mut text = MASKS[len.min(PIECE)];
+    for (word, bytes) in text.iter_mut().zip(piece.as_chunks().0) {
+        *word &= u64::from_le_bytes(*bytes);
+    }
+    text
+}
+
+/// How many bytes two texts have in common at their start.
+#[inline]
+fn common_prefix(a: &Text, b: &Text) -> usize {
+    for (at, (a, b)) in a.iter().zip(b).enumerate() {
+        if a != b {
+            return WORD * at + common_word(*a, *b);
+        }
+    }
+    PIECE
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, LazyLock};
+
+    use telemetry::enrichment::{Enricher, FieldSet, Loaded, Options};
+    use telemetry::generate::{self, Generator, LogFormat};
+    use telemetry::index::{Directory, IndexUnit, Shard, directory_part, shard};
+    use telemetry::inventory::InventoryBuilder;
+    use telemetry::{LogReader, ReadOptions, Row};
+
+    use super::super::NdjsonEncoder;
+
+    /// The index of the network that generated logs tell of.
+    static INDEX: LazyLock<(Arc<Shard>, Arc<Directory>)> = LazyLock::new(|| {
+        let mut builder = InventoryBuilder::new();
+        builder.add_path_document(generate::ANSWERS_PATH, &generate::answers());
+        let inventory = builder.finish();
+        let unit = IndexUnit {
+            account: "123456789012",
+            region: "us-east-1",
+            collected: 1_795_190_400,
+        };
+        let file = shard(&inventory, unit, None, 0).unwrap();
+        let part = directory_part(&inventory, unit, None).unwrap();
+        (
+            Arc::new(Shard::open(file).unwrap()),
+            Arc::new(Directory::open(part).unwrap()),
+        )
+    });
+
+    fn enricher(fields: &str) -> Enricher {
+        let (shard, directory) = &*INDEX;
+        let options = Options::new(FieldSet::parse(fields).unwrap());
+        Enricher::new(
+            options.into(),
+            Loaded::Ready(Arc::clone(directory)),
+            Box::new(|_: &str, _: &str| Loaded::Ready(Arc::clone(shard))),
+        )
+    }
+
+    fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
+        let mut generator = Generator::new(format, 7, 1_795_190_400);
+        let mut log = generator.header().unwrap_or_default().into_bytes();
+        log.push(b'\n');
+        for _ in 0..rows {
+            generator.row(&mut log);
+        }
+        log
+    }
+
+    /// Writes a log, handing the buffer over whenever it holds so many bytes; returns how many of all bytes are
+    /// repeats. Each repeat must be true.
+    fn repeated(log: &[u8], fields: Option<&str>, room: usize) -> f64 {
+        let options = ReadOptions::new(std::env::temp_dir());
+        let mut reader = LogReader::open(log, &options).unwrap();
+        let mut enricher = fields.map(enricher);
+        let (mut noted, mut plain) = (NdjsonEncoder::new(room), NdjsonEncoder::default());
+        noted.note_repeats();
+        let (mut text, mut repeated) = (Vec::new(), 0);
+        let mut hand_over = |noted: &mut NdjsonEncoder| {
+            let base = text.len();
+            text.extend_from_slice(noted.bytes());
+            let mut end = 0;
+            for repeat in noted.repeats() {
+                assert!(repeat.at >= end && repeat.len > 0);
+                end = repeat.at + repeat.len;
+                repeated += repeat.len as usize;
+                let (at, len) = (base + repeat.at as usize, repeat.len as usize);
+                let source = at - repeat.distance as usize;
+                assert_eq!(
+                    String::from_utf8_lossy(&text[at..at + len]),
+                    String::from_utf8_lossy(&text[source..source + len]),
+                );
+            }
+            noted.clear();
+            assert!(noted.repeats().is_empty());
+        };
+        let mut records = 0;
+        while let Some(row) = reader.next_row().unwrap() {
+            let Row::Record(record) = row else { continue };
+            let mut enrichment = enricher.as_mut().map(|enricher| enricher.enrich(&record));
+            records += 1;
+            if let Some(enrichment) = enrichment.as_mut().filter(|_| records % 50 == 0) {
+                enrichment.sample_rate = 10;
+            }
+            noted.write(&record, enrichment.as_ref());
+            plain.write(&record, enrichment.as_ref());
+            if noted.len() >= room {
+                hand_over(&mut noted);
+            }
+        }
+        hand_over(&mut noted);
+        // Noting changes nothing of what is written.
+        assert_eq!(text, plain.bytes());
+        repeated as f64 / text.len().max(1) as f64
+    }
+
+    #[test]
+    fn most_of_a_record_stood_before() {
+        for (format, fields, least) in [
+            (LogFormat::VpcV2, None, 0.88),
+            (LogFormat::VpcV2, Some("standard"), 0.8),
+            (LogFormat::VpcV5, None, 0.8),
+            (LogFormat::VpcV5, Some("full"), 0.8),
+        ] {
+            let log = generated(format, 2_000);
+            for room in [1, 10_000, 256 << 10, 4 << 20] {
+                let share = repeated(&log, fields, room);
+                println!("{format:?} {fields:?} {room}: {share:.3}");
+                assert!(share > least || room == 1, "{format:?} {fields:?}: {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_a_log_holds_repeats_are_true() {
+        let (long, name) = ("x".repeat(100), "y".repeat(60));
+        let escaped = "a\"b\\c";
+        for log in [
+            // Columns change, are absent, are alone, come first and last.
+            "srcaddr dstport action\n10.0.0.1 443 ACCEPT\n10.0.0.1 - ACCEPT\n- - ACCEPT\n- 443 -\n10.0.0.1 443 ACCEPT\n"
+                .to_owned(),
+            "srcaddr dstport\n10.0.0.1 443\n10.0.0.1 443\ndstport srcaddr\n443 10.0.0.1\n443 10.0.0.1\n".to_owned(),
+            // The same text in columns that are quoted and not, and values that begin alike.
+            "srcport vpc-id dstport\n443 443 2\n443 4430 2\n44 443 2\n4430 44 2\n".to_owned(),
+            "vpc-id region\n- -\n- -\nvpc-1 -\n- us-east-1\n- -\n".to_owned(),
+            // What is too long for a piece, and what is escaped.
+            format!("vpc-id srcport {name}\n{long} 1 {long}\n{long} 1 {long}\n{escaped} 2 {escaped}\n{escaped} 2 {escaped}\n"),
+            // Names that enriched fields have, too.
+            "srcaddr dstaddr src_vpc_id protocol bytes tcp-flags\n10.0.0.1 10.0.0.2 a 6 7 2\n10.0.0.1 10.0.0.2 a 6 7 2\n\
+             10.0.0.1 10.0.0.2 a 6 7 18\n10.0.0.1 10.0.0.2 a 17 7 0\n10.0.0.1 10.0.0.2 a 17 7 -\n10.0.0.1 10.0.0.2 - 6 - 2\n"
+                .to_owned(),
+            // IPv6 in more than one spelling.
+            "srcaddr dstaddr\n2001:DB8:0::1 2001:db8::1\n2001:db8::1 2001:DB8:0::1\n2001:db8::1 2001:db8::1\n".to_owned(),
+        ] {
+            for fields in [None, Some("full")] {
+                for room in [1, 100, 1000, 10_000] {
+                    repeated(log.as_bytes(), fields, room);
+                }
+            }
+        }
+    }
+}
