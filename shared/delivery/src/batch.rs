@@ -347,6 +347,10 @@ impl Encode for Encoder {
         Encoder::take(self, spare)
     }
 
+    fn is_lasting(&self) -> bool {
+        matches!(self, Encoder::Ndjson(_))
+    }
+
     fn compressor(
         &mut self,
         compression: Compression,

@@ -77,6 +77,11 @@ pub trait Encode: Sized {
         Compressor::new(compression)
     }
 
+    /// Whether it may write the next batch as well: it holds nothing of the one before.
+    fn is_lasting(&self) -> bool {
+        false
+    }
+
     /// Hands what was written to its compressor. `spare` is memory to use again.
     ///
     /// # Errors
@@ -111,6 +116,8 @@ pub struct Cutter<E: Encode> {
     sequences: BTreeMap<E::Section, u32>,
     pub(super) complete: VecDeque<Batch>,
     pub(super) spare: Vec<u8>,
+    /// An encoder whose batch is complete, with what it remembers.
+    idle: Option<E>,
 }
 
 /// A batch that is being filled.
@@ -143,6 +150,7 @@ impl<E: Encode> Cutter<E> {
             sequences: BTreeMap::new(),
             complete: VecDeque::new(),
             spare: Vec::new(),
+            idle: None,
         }
     }
 
@@ -196,7 +204,10 @@ impl<E: Encode> Cutter<E> {
             Compression::None => self.max_bytes,
             Compression::Gzip | Compression::Zstd => COMPRESSED_AT_ONCE,
         };
-        let mut encoder = E::open(&self.packing, &self.origins, room)?;
+        let mut encoder = match self.idle.take() {
+            Some(encoder) => encoder,
+            None => E::open(&self.packing, &self.origins, room)?,
+        };
         let compressor = encoder.compressor(compression)?;
         self.open.push(Open {
             section: E::section(item, &self.packing.partitioning),
@@ -236,6 +247,7 @@ impl<E: Encode> Cutter<E> {
             }
             None => open.encoder.take(std::mem::take(&mut self.spare))?,
         };
+        self.idle = Some(open.encoder).filter(E::is_lasting);
         let partitioning = &self.packing.partitioning;
         let partition = match self.origins.is_empty() || partitioning.is_none() {
             true => String::new(),
