@@ -12,9 +12,10 @@ pub fn actions() -> BTreeSet<String> {
     CATALOGUE.iter().map(|endpoint| endpoint.action()).collect()
 }
 
-/// The policy of a role that reads an account. Describe, List and Get calls of these services take
-/// no narrower resource than `*` ("Actions, resources, and condition keys for AWS services", *Service
-/// Authorization Reference*).
+/// The policy of a role that reads an account. Most of these calls take no narrower resource than `*`. Those that do, of
+/// Direct Connect, Network Firewall, Network Manager, prefix lists and route tables of transit gateways, take single ones,
+/// which are what is to be found out ("Actions, resources, and condition keys for AWS services", *Service Authorization
+/// Reference*).
 pub fn reader() -> Value {
     json!({
         "Version": "2012-10-17",
