@@ -14,7 +14,6 @@ exit status 0 or 1.
     python templates.py --repo ROOT
 """
 
-import argparse
 import concurrent.futures
 import json
 import os
@@ -25,6 +24,8 @@ import sys
 import tempfile
 
 import yaml
+
+from checker import Failure, check, main
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -43,15 +44,6 @@ EXPLAINED = {
     # tables or networks, and what there is of those is what the collector is to find out.
     ("ReadNetworkMetadata", "RESOURCE_STAR"),
 }
-
-
-class Failure(Exception):
-    """A sentence that says what failed."""
-
-
-def check(holds, sentence):
-    if not holds:
-        raise Failure(sentence)
 
 
 # --- Templates ---------------------------------------------------------------------------------------------------------
@@ -485,20 +477,5 @@ def templates(repo, report):
     report["templates"] = sorted(loaded)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", type=pathlib.Path, required=True, help="root of the repository")
-    arguments = parser.parse_args()
-    report = {"ok": False}
-    try:
-        templates(arguments.repo.resolve(), report)
-        report["ok"] = True
-    except Failure as failure:
-        report["failure"] = str(failure)
-        print(f"templates: {failure}", file=sys.stderr)
-    print(json.dumps(report, indent=2))
-    return 0 if report["ok"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("templates", __doc__, templates))

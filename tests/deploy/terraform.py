@@ -12,7 +12,6 @@ A JSON report goes to stdout, with the settings, actions, formats and alarms, fo
     python terraform.py --repo ROOT
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -23,6 +22,8 @@ import sys
 import tempfile
 
 import hcl2
+
+from checker import Failure, check, main
 
 # What stands in for resources and data of AWS, when values are worked out without a provider.
 STAND_INS = {
@@ -114,15 +115,6 @@ CASES = {
     }),
     "all VPCs": ({"flow_log_all_vpcs": True, "alarms": False}, {"flow_logs": ["vpc-0a1b2c3d4e5f60718"], "alarms": []}),
 }
-
-
-class Failure(Exception):
-    """A sentence that says what failed."""
-
-
-def check(holds, sentence):
-    if not holds:
-        raise Failure(sentence)
 
 
 def plain(value):
@@ -263,20 +255,5 @@ def module(repo, report):
         report["cases"] = worked_out(terraform, folder, pathlib.Path(work))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", type=pathlib.Path, required=True, help="root of the repository")
-    arguments = parser.parse_args()
-    report = {"ok": False}
-    try:
-        module(arguments.repo.resolve(), report)
-        report["ok"] = True
-    except Failure as failure:
-        report["failure"] = str(failure)
-        print(f"terraform: {failure}", file=sys.stderr)
-    print(json.dumps(report, indent=2))
-    return 0 if report["ok"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("terraform", __doc__, module))
