@@ -24,6 +24,7 @@ locals {
     MetadataIndex       = { on = var.collect_metadata, of = local.own, value = local.collector, metric = "IndexErrors", stat = "Sum", period = 3600, periods = 1, above = 0 }
     MetadataDeadLetters = { on = local.collects, of = local.sqs, value = "${var.name}-metadata-dead-letters", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", period = 300, periods = 1, above = 0 }
     CollectorErrors     = { on = local.collects, of = merge(local.own, { namespace = "AWS/Lambda" }), value = local.collector, metric = "Errors", stat = "Sum", period = 300, periods = 2, above = 0 }
+    StatusNotWritten    = { on = local.collects, of = local.own, value = local.collector, metric = "StatusErrors", stat = "Sum", period = 3600, periods = 1, above = 0 }
     MetricsLate         = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricLagSeconds", stat = "Maximum", period = 900, periods = 2, above = var.metric_lag_alarm_seconds }
     MetricsLeftOut      = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricsLeftOut", stat = "Maximum", period = 3600, periods = 1, above = 0 }
     MetricsCost         = { on = var.collect_metrics, of = local.own, value = local.collector, metric = "MetricsRequested", stat = "Sum", period = 86400, periods = 1, above = var.metrics_requested_alarm_count }
