@@ -309,10 +309,7 @@ impl ChunkWriter {
 
     /// The integers in the encoding that takes the least.
     fn integers<'b>(&mut self, plain: Body<'b>, bytes: usize) -> Body<'b> {
-        self.page.clear();
-        delta::encode(&self.numbers, &mut self.page);
-        let as_delta = self.page.len();
-        self.dictionary_or(plain, bytes, as_delta)
+        self.dictionary_or(plain, bytes, delta::size(&self.numbers))
     }
 
     /// The numbers as a dictionary, or plain, or in as many bytes as differences.
@@ -322,10 +319,8 @@ impl ChunkWriter {
         let is_small = self.distinct.index(&self.numbers, most, &mut self.indices);
         let entries = self.distinct.values.len();
         let width = index_width(entries);
-        self.page.clear();
         let as_dictionary = if is_small {
-            rle::encode(&self.indices, width, &mut self.page);
-            self.page.len() + entries * bytes
+            rle::size(&self.indices, width) + entries * bytes
         } else {
             usize::MAX
         };

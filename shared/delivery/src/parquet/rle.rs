@@ -17,8 +17,33 @@ pub(super) fn bound(values: usize, width: u8) -> usize {
     values.div_ceil(PACK) * usize::from(width) + 16
 }
 
+/// Bytes that values take, each of at most `width` bits.
+pub(super) fn size(values: &[u32], width: u8) -> usize {
+    let mut size = 0;
+    runs(values, width, |packed, run| {
+        if !packed.is_empty() {
+            let groups = packed.len().div_ceil(PACK);
+            size += varint_size((groups as u64) << 1 | 1) + groups * usize::from(width);
+        }
+        if !run.is_empty() {
+            size += varint_size((run.len() as u64) << 1) + usize::from(width).div_ceil(8);
+        }
+    });
+    size
+}
+
 /// Appends values, each of at most `width` bits.
 pub(super) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
+    runs(values, width, |packed, run| {
+        pack(packed, width, out);
+        if let Some(first) = run.first() {
+            repeat(*first, run.len(), width, out);
+        }
+    });
+}
+
+/// Parts values into those that are packed and the run of equal ones behind them, which is empty at the end.
+fn runs<'v>(values: &'v [u32], width: u8, mut each: impl FnMut(&'v [u32], &'v [u32])) {
     let least = WORTH.div_ceil(usize::from(width).max(1)).max(PACK);
     let (mut at, mut packed) = (0, 0);
     while let Some((first, rest)) = values.get(at..).and_then(<[u32]>::split_first) {
@@ -27,12 +52,12 @@ pub(super) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
             at += PACK;
             continue;
         }
-        pack(values.get(packed..at).unwrap_or_default(), width, out);
-        repeat(*first, run, width, out);
+        let part = |from: usize, to: usize| values.get(from..to).unwrap_or_default();
+        each(part(packed, at), part(at, at + run));
         at += run;
         packed = at;
     }
-    pack(values.get(packed..).unwrap_or_default(), width, out);
+    each(values.get(packed..).unwrap_or_default(), &[]);
 }
 
 /// Appends one value so many times.
@@ -49,11 +74,38 @@ fn pack(values: &[u32], width: u8, out: &mut Vec<u8>) {
     }
     let groups = values.len().div_ceil(PACK);
     varint((groups as u64) << 1 | 1, out);
-    let end = out.len() + groups * usize::from(width);
+    let (start, width) = (out.len(), usize::from(width));
+    let end = start + groups * width;
+    if width > 16 {
+        return pack_wide(values, width as u32, end, out);
+    }
+    // A group is at most sixteen bytes, which are written at once; the next one writes over what is too much.
+    out.resize(end + size_of::<u128>(), 0);
+    let mut at = start;
+    let (whole, rest) = values.as_chunks::<PACK>();
+    let mut last = [0; PACK];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let last = (!rest.is_empty()).then_some(&last);
+    for group in whole.iter().chain(last) {
+        let [a, b, c, d, e, f, g, h] = group.map(u64::from);
+        let low = a | b << width | c << (2 * width) | d << (3 * width);
+        let high = e | f << width | g << (2 * width) | h << (3 * width);
+        let word = u128::from(low) | u128::from(high) << (4 * width);
+        let place = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+        if let Some(place) = place {
+            *place = word.to_le_bytes();
+        }
+        at += width;
+    }
+    out.truncate(end);
+}
+
+/// Appends values of more bits up to where the run ends.
+fn pack_wide(values: &[u32], width: u32, end: usize, out: &mut Vec<u8>) {
     let (mut word, mut bits) = (0_u64, 0);
     for value in values {
         word |= u64::from(*value) << bits;
-        bits += u32::from(width);
+        bits += width;
         if bits >= 32 {
             out.extend_from_slice(&(word as u32).to_le_bytes());
             word >>= 32;
@@ -73,6 +125,11 @@ pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Bytes that an unsigned number takes so.
+pub(super) fn varint_size(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
 }
 
 #[cfg(test)]
@@ -132,6 +189,7 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&values, width, &mut bytes);
             prop_assert!(bytes.len() <= bound(values.len(), width) + values.len() / PACK);
+            prop_assert_eq!(bytes.len(), size(&values, width));
             prop_assert_eq!(decode(&bytes, width, values.len()), values);
         }
     }
