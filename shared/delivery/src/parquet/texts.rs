@@ -101,10 +101,9 @@ impl Texts {
             return self.long(text);
         }
         let mut window = [0; WINDOW];
-        window
-            .iter_mut()
-            .zip(text)
-            .for_each(|(to, from)| *to = *from);
+        if let Some(window) = window.get_mut(..len) {
+            window.copy_from_slice(text);
+        }
         self.short(words(&window, len), len)
     }
 
