@@ -47,7 +47,9 @@ pub use datapoints::DATAPOINTS;
 pub use file::{FileWriter, field};
 pub use rows::{RowKind, RowsEncoder};
 
-use columns::{Column, ColumnType, ColumnValue, NONE, Source, Table, Values};
+use columns::{
+    Column, ColumnType, ColumnValue, NONE, Recurring, Selection, Source, Table, Values, wide,
+};
 use shared::Shared;
 
 /// The version of the schema, in each file's metadata: it changes when a column changes its name, type or meaning,
@@ -166,7 +168,10 @@ impl fmt::Debug for ParquetEncoder {
 #[derive(Debug, Default)]
 struct Order {
     keys: Vec<(u64, u32)>,
-    rows: [Vec<u32>; 4],
+    /// Rows of the records' own table.
+    own: Vec<u32>,
+    /// Rows of sides, for source and destination, and of facts.
+    shared: [Recurring; 3],
 }
 
 impl ParquetEncoder {
@@ -520,18 +525,22 @@ impl ParquetEncoder {
         let mut order = std::mem::take(&mut self.order);
         let time = self.kind.and_then(|kind| time_column(kind, &self.columns));
         let times = time.and_then(|time| self.records.columns().get(time.place));
-        order.sort(rows, times, &self.parts);
+        order.sort(rows, times);
+        let tables = [&self.sides.table, &self.sides.table, &self.facts.table];
+        order.share(&self.parts, tables.map(Table::rows));
         let before = self.file.len();
+        let [source, destination, facts] = &order.shared;
         let sources = self.columns.iter().filter_map(|column| {
-            let table = match column.part {
-                Part::Record => &self.records,
-                Part::Source | Part::Destination => &self.sides.table,
-                Part::Facts => &self.facts.table,
+            let (table, rows) = match column.part {
+                Part::Record => (&self.records, (&order.own).into()),
+                Part::Source => (&self.sides.table, Selection::Again(source)),
+                Part::Destination => (&self.sides.table, Selection::Again(destination)),
+                Part::Facts => (&self.facts.table, Selection::Again(facts)),
             };
             Some(Source {
                 name: &column.name,
                 column: table.columns().get(column.place)?,
-                rows: order.rows.get(column.part as usize)?,
+                rows,
             })
         });
         let sorted_by = time.map(|time| &*time.name);
@@ -608,29 +617,26 @@ fn time_column(kind: RecordKind, columns: &[FileColumn]) -> Option<&FileColumn> 
 
 impl Order {
     /// Sorts rows by time, rows of the same time as they came, those without one last.
-    fn sort(&mut self, rows: usize, times: Option<&Column>, parts: &[Vec<u32>; 3]) {
-        let [own, shared @ ..] = &mut self.rows;
-        own.clear();
+    fn sort(&mut self, rows: usize, times: Option<&Column>) {
+        self.own.clear();
         match times.map(|column| &column.values) {
-            Some(Values::Wide { bits, there }) => {
-                let time = |row: usize| match there.get(row) {
-                    Some(true) => bits.get(row).copied().unwrap_or(u64::MAX),
-                    _ => u64::MAX,
-                };
+            Some(Values::Wide { bits, nulls }) => {
+                let time = |row: usize| wide(bits, nulls, row).unwrap_or(u64::MAX);
                 self.keys.clear();
                 self.keys
                     .extend((0..rows).map(|row| (time(row), row as u32)));
                 self.keys.sort_unstable();
-                own.extend(self.keys.iter().map(|(_, row)| *row));
+                self.own.extend(self.keys.iter().map(|(_, row)| *row));
             }
-            _ => own.extend(0..rows as u32),
+            _ => self.own.extend(0..rows as u32),
         }
-        for (rows, part) in shared.iter_mut().zip(parts) {
-            rows.clear();
-            rows.extend(
-                own.iter()
-                    .map(|row| part.get(*row as usize).copied().unwrap_or(NONE)),
-            );
+    }
+
+    /// Brings what records share into their order. `counts` are the rows of the tables.
+    fn share(&mut self, parts: &[Vec<u32>; 3], counts: [usize; 3]) {
+        for ((recurring, part), count) in self.shared.iter_mut().zip(parts).zip(counts) {
+            let row = |row: &u32| part.get(*row as usize).copied().unwrap_or(NONE);
+            recurring.set(count, self.own.iter().map(row));
         }
     }
 }

@@ -193,7 +193,7 @@ impl OcsfParquetEncoder {
         let sources = columns.map(|column| Source {
             name: column.name(),
             column,
-            rows: &self.order,
+            rows: (&self.order).into(),
         });
         let sorted_by = Some(Attribute::Time.path());
         if let Err(error) = self.file.write_group(rows, sources, sorted_by) {

@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
-use super::columns::{ColumnType, Lists, NONE, Six, Source, Values};
+use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values, wide};
 use super::texts::Texts;
 use super::{delta, rle};
 
@@ -71,11 +71,15 @@ impl Body<'_> {
 /// Writes columns, one after the other. Its buffers are kept.
 pub(super) struct ChunkWriter {
     compressor: zstd::bulk::Compressor<'static>,
+    /// Rows, and elements of lists.
+    entries: usize,
     /// Only of lists: 0 where a row starts.
     repetition: Vec<u32>,
-    /// The highest level where there is a value.
+    /// The highest level where there is a value. Left out, except of lists, where all are there or none.
     definition: Vec<u32>,
     nulls: usize,
+    /// The index of each row of a table that is asked for, [`NONE`] where there is no value.
+    cells: Vec<u32>,
     /// Indices into the dictionary, of the values that are there.
     indices: Vec<u32>,
     /// Numbers of texts in the dictionary's order.
@@ -94,9 +98,11 @@ impl ChunkWriter {
     pub fn new(level: i32) -> std::io::Result<ChunkWriter> {
         Ok(ChunkWriter {
             compressor: zstd::bulk::Compressor::new(level)?,
+            entries: 0,
             repetition: Vec::new(),
             definition: Vec::new(),
             nulls: 0,
+            cells: Vec::new(),
             indices: Vec::new(),
             order: Vec::new(),
             places: Vec::new(),
@@ -136,11 +142,8 @@ impl ChunkWriter {
                     (self.integers(Body::Plain32, 4), Some(self.range32()))
                 }
             }
-            Values::Wide { bits, there } => {
-                self.gather(rows, |row| {
-                    let is_there = there.get(row).copied().unwrap_or_default();
-                    bits.get(row).copied().filter(|_| is_there)
-                });
+            Values::Wide { bits, nulls } => {
+                self.gather(rows, |row| wide(bits, nulls, row));
                 if column_type == ColumnType::Seconds {
                     let milliseconds =
                         |seconds: &u64| (*seconds as i64).saturating_mul(1000) as u64;
@@ -164,34 +167,65 @@ impl ChunkWriter {
 
     /// The values of rows, by what they are in their table.
     #[inline]
-    fn gather(&mut self, rows: &[u32], value: impl Fn(usize) -> Option<u64>) {
-        for row in rows {
-            let value = value(*row as usize);
-            self.definition.push(value.is_some().into());
-            self.numbers.extend(value);
+    fn gather(&mut self, selection: Selection<'_>, value: impl Fn(usize) -> Option<u64>) {
+        match selection {
+            Selection::Each(rows) => self.gather_rows(rows.iter().copied(), value),
+            Selection::Again(recurring) => {
+                let rows = selection.rows();
+                let row = |place: &u32| rows.get(*place as usize).copied().unwrap_or(NONE);
+                if rows.iter().any(|row| value(*row as usize).is_some()) {
+                    self.gather_rows(recurring.places.iter().map(row), value);
+                }
+            }
         }
-        self.nulls = rows.len() - self.numbers.len();
+        self.level(selection.len(), self.numbers.len());
+    }
+
+    #[inline]
+    fn gather_rows(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = u32> + Clone,
+        value: impl Fn(usize) -> Option<u64>,
+    ) {
+        let values = rows.map(|row| value(row as usize));
+        let there = values.clone().filter(Option::is_some).count();
+        if there == values.len() {
+            self.numbers.extend(values.map(Option::unwrap_or_default));
+        } else if there > 0 {
+            let numbers = &mut self.numbers;
+            self.definition.extend(values.map(|value| {
+                numbers.extend(value);
+                u32::from(value.is_some())
+            }));
+        }
+    }
+
+    /// Counts entries and those that are null. Levels are left out where they are all the same.
+    fn level(&mut self, entries: usize, values: usize) {
+        (self.entries, self.nulls) = (entries, entries - values);
+        if self.nulls == 0 || values == 0 {
+            self.definition.clear();
+        }
     }
 
     // --- Texts ------------------------------------------------------------------------------------------------------
 
     fn texts<'b>(
         &mut self,
-        rows: &[u32],
+        selection: Selection<'_>,
         numbers: &[u32],
         texts: &'b Texts,
     ) -> (Body<'b>, Option<Statistics>) {
         self.places.clear();
         self.places.resize(texts.len(), NONE);
-        for row in rows {
+        let mut cells = std::mem::take(&mut self.cells);
+        cells.clear();
+        cells.extend(selection.rows().iter().map(|row| {
             let number = numbers.get(*row as usize).copied().unwrap_or(NONE);
-            let there = number != NONE;
-            self.definition.push(there.into());
-            if there {
-                self.index(number);
-            }
-        }
-        self.nulls = rows.len() - self.indices.len();
+            self.index(number)
+        }));
+        self.cells = cells;
+        self.spread(selection);
         let mut bounds = Bounds::default();
         self.order
             .iter()
@@ -200,17 +234,38 @@ impl ChunkWriter {
         (self.dictionary_of(texts), statistics)
     }
 
-    /// Adds the index of a text, which gets one when it has none.
+    /// The index of a text, which gets one when it has none; [`NONE`] of no text.
     #[inline]
-    fn index(&mut self, number: u32) {
+    fn index(&mut self, number: u32) -> u32 {
         let Some(place) = self.places.get_mut(number as usize) else {
-            return;
+            return NONE;
         };
         if *place == NONE {
             *place = self.order.len() as u32;
             self.order.push(number);
         }
-        self.indices.push(*place);
+        *place
+    }
+
+    /// Gives each row of the file its index, from those of the rows of the table.
+    fn spread(&mut self, selection: Selection<'_>) {
+        let Self {
+            cells,
+            indices,
+            definition,
+            ..
+        } = self;
+        let nulls = cells.iter().filter(|cell| **cell == NONE).count();
+        match selection {
+            _ if nulls == cells.len() => {}
+            Selection::Each(_) => split(cells.iter().copied(), nulls, indices, definition),
+            Selection::Again(recurring) => {
+                let cell = |place: &u32| cells.get(*place as usize).copied().unwrap_or(NONE);
+                let cells = recurring.places.iter().map(cell);
+                split(cells, nulls, indices, definition);
+            }
+        }
+        self.level(selection.len(), self.indices.len());
     }
 
     /// The texts as a dictionary, or as they are where that takes less.
@@ -235,7 +290,7 @@ impl ChunkWriter {
 
     fn documents<'b>(
         &mut self,
-        rows: &[u32],
+        rows: Selection<'_>,
         places: &[(u32, u32)],
         bytes: &'b [u8],
     ) -> (Body<'b>, Option<Statistics>) {
@@ -251,7 +306,7 @@ impl ChunkWriter {
 
     fn addresses<'b>(
         &mut self,
-        rows: &[u32],
+        rows: Selection<'_>,
         values: &[u64],
         six: &Six,
     ) -> (Body<'b>, Option<Statistics>) {
@@ -279,7 +334,7 @@ impl ChunkWriter {
 
     fn lists<'b>(
         &mut self,
-        rows: &[u32],
+        selection: Selection<'_>,
         numbers: &[u32],
         lists: &'b Lists,
         column_type: ColumnType,
@@ -287,28 +342,41 @@ impl ChunkWriter {
         let are_integers = column_type == ColumnType::Integers;
         self.places.clear();
         self.places.resize(lists.texts.len(), NONE);
-        for row in rows {
-            let number = numbers.get(*row as usize).copied().unwrap_or(NONE);
-            // 0: no list; 1: an empty one; 2: an element.
-            let items = lists.items(number);
-            if items.is_empty() {
-                self.repetition.push(0);
-                self.definition.push(u32::from(number != NONE));
-            }
-            for (place, item) in items.iter().enumerate() {
-                self.repetition.push(u32::from(place > 0));
-                self.definition.push(2);
-                if are_integers {
-                    self.numbers.push(u64::from(*item));
-                } else {
-                    self.index(*item);
-                }
-            }
+        match selection {
+            Selection::Each(rows) => rows
+                .iter()
+                .for_each(|row| self.list(*row, numbers, lists, are_integers)),
+            Selection::Again(recurring) => recurring.places.iter().for_each(|place| {
+                let row = selection.rows().get(*place as usize).copied();
+                self.list(row.unwrap_or(NONE), numbers, lists, are_integers);
+            }),
         }
+        self.entries = self.definition.len();
         if are_integers {
             return (self.integers(Body::Plain32, 4), None);
         }
         (self.dictionary_of(&lists.texts), None)
+    }
+
+    /// Adds the list of a row.
+    fn list(&mut self, row: u32, numbers: &[u32], lists: &Lists, are_integers: bool) {
+        let number = numbers.get(row as usize).copied().unwrap_or(NONE);
+        // 0: no list; 1: an empty one; 2: an element.
+        let items = lists.items(number);
+        if items.is_empty() {
+            self.repetition.push(0);
+            self.definition.push(u32::from(number != NONE));
+        }
+        for (place, item) in items.iter().enumerate() {
+            self.repetition.push(u32::from(place > 0));
+            self.definition.push(2);
+            if are_integers {
+                self.numbers.push(u64::from(*item));
+            } else {
+                let index = self.index(*item);
+                self.indices.push(index);
+            }
+        }
     }
 
     // --- Numbers ----------------------------------------------------------------------------------------------------
@@ -426,13 +494,13 @@ impl ChunkWriter {
             let written = writer.write_page(CompressedPage::new(page, self.page.len()))?;
             compressed += written.compressed_size;
             uncompressed += written.uncompressed_size;
-            if entries.end >= self.definition.len() {
+            if entries.end >= self.entries {
                 break;
             }
         }
         writer.close()?;
         Ok(Chunk {
-            values: self.definition.len(),
+            values: self.entries,
             dictionary_offset,
             data_offset,
             compressed,
@@ -469,7 +537,10 @@ impl ChunkWriter {
             }
         };
         if all - value <= fits {
-            return (entry..self.definition.len(), value..all);
+            return (entry..self.entries, value..all);
+        }
+        if self.definition.is_empty() {
+            return (entry..entry + fits, value..value + fits);
         }
         // As many entries as these values have, and on to where a row starts.
         let highest = if self.repetition.is_empty() { 1 } else { 2 };
@@ -515,8 +586,9 @@ impl ChunkWriter {
             }
             let start = self.page.len();
             self.page.extend_from_slice(&[0; 4]);
-            if self.nulls == 0 && !nested {
-                rle::repeat(1, entries.len(), width, &mut self.page);
+            if self.definition.is_empty() {
+                let level = u32::from(self.nulls == 0);
+                rle::repeat(level, entries.len(), width, &mut self.page);
             } else {
                 let levels = levels.get(entries.clone()).unwrap_or_default();
                 rle::encode(levels, width, &mut self.page);
@@ -561,6 +633,25 @@ impl ChunkWriter {
         }
         self.page = page;
     }
+}
+
+/// Parts cells into indices and levels; without nulls, there are no levels.
+fn split(
+    cells: impl ExactSizeIterator<Item = u32>,
+    nulls: usize,
+    indices: &mut Vec<u32>,
+    definition: &mut Vec<u32>,
+) {
+    if nulls == 0 {
+        indices.extend(cells);
+        return;
+    }
+    definition.extend(cells.map(|cell| {
+        if cell != NONE {
+            indices.push(cell);
+        }
+        u32::from(cell != NONE)
+    }));
 }
 
 fn compress(

@@ -89,8 +89,8 @@ pub(super) enum Values {
     Addresses { values: Vec<u64>, six: Six },
     /// Integers of less than 32 bits, and booleans.
     Narrow(Vec<u32>),
-    /// Bits of anything that takes 64, and whether it is there.
-    Wide { bits: Vec<u64>, there: Vec<bool> },
+    /// Bits of anything that takes 64, and rows of them that are null; none are behind the end of the list.
+    Wide { bits: Vec<u64>, nulls: Vec<bool> },
     /// Numbers of lists, and the numbers of the texts in each, or the integers.
     Lists { numbers: Vec<u32>, lists: Lists },
 }
@@ -191,7 +191,7 @@ impl Values {
             | ColumnType::Microseconds
             | ColumnType::Double => Values::Wide {
                 bits: Vec::new(),
-                there: Vec::new(),
+                nulls: Vec::new(),
             },
             ColumnType::Texts | ColumnType::Integers => Values::Lists {
                 numbers: Vec::new(),
@@ -227,9 +227,9 @@ impl Values {
                 bytes.clear();
             }
             Values::Addresses { values, .. } => values.clear(),
-            Values::Wide { bits, there } => {
+            Values::Wide { bits, nulls } => {
                 bits.clear();
-                there.clear();
+                nulls.clear();
             }
             Values::Lists { numbers, .. } => numbers.clear(),
         }
@@ -255,12 +255,18 @@ impl Values {
 /// Puts a value into a row that may lie behind the last one.
 #[inline]
 fn put<T: Copy>(values: &mut Vec<T>, row: usize, none: T, value: T) {
-    if values.len() < row {
+    if values.len() != row {
         values.resize(row, none);
     }
-    match values.get_mut(row) {
-        Some(place) => *place = value,
-        None => values.push(value),
+    values.push(value);
+}
+
+/// The value of a row.
+#[inline]
+pub(super) fn wide(bits: &[u64], nulls: &[bool], row: usize) -> Option<u64> {
+    match nulls.get(row) {
+        Some(true) => None,
+        _ => bits.get(row).copied(),
     }
 }
 
@@ -293,9 +299,12 @@ impl Column {
                 put(values, row, NONE, if fits { value as u32 } else { NONE });
                 fits
             }
-            Values::Wide { bits, there } => {
+            Values::Wide { bits, nulls } => {
+                if bits.len() < row {
+                    nulls.resize(bits.len(), false);
+                    nulls.resize(row, true);
+                }
                 put(bits, row, 0, value);
-                put(there, row, false, true);
                 true
             }
             _ => false,
@@ -484,6 +493,73 @@ pub struct Source<'s> {
     pub name: &'s str,
     /// Where the values are.
     pub column: &'s Column,
-    /// The row of the table for each row of the file; a row that the table does not have is null.
-    pub rows: &'s [u32],
+    /// Which rows of the table it has.
+    pub rows: Selection<'s>,
+}
+
+/// Which rows of a table the rows of the file are. A row that the table does not have is null.
+#[derive(Debug, Clone, Copy)]
+pub enum Selection<'s> {
+    /// One for each row of the file.
+    Each(&'s [u32]),
+    /// Rows that come again and again.
+    Again(&'s Recurring),
+}
+
+impl<'s> Selection<'s> {
+    /// The rows of the table: one for each row of the file, or each that comes again once.
+    pub(super) fn rows(self) -> &'s [u32] {
+        match self {
+            Selection::Each(rows) => rows,
+            Selection::Again(recurring) => &recurring.rows,
+        }
+    }
+
+    /// How many rows the file has.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Selection::Each(rows) => rows.len(),
+            Selection::Again(recurring) => recurring.places.len(),
+        }
+    }
+}
+
+impl<'s> From<&'s Vec<u32>> for Selection<'s> {
+    fn from(rows: &'s Vec<u32>) -> Selection<'s> {
+        Selection::Each(rows)
+    }
+}
+
+/// Rows of a table that come again and again: a column is asked for each of them once.
+#[derive(Debug, Default)]
+pub struct Recurring {
+    /// The rows, in the order in which they first come.
+    rows: Vec<u32>,
+    /// For each row of the file, the place of its row among them.
+    pub(super) places: Vec<u32>,
+    /// The place of each row of the table.
+    known: Vec<u32>,
+}
+
+impl Recurring {
+    /// Takes these rows of a table that has so many.
+    pub(super) fn set(&mut self, count: usize, rows: impl IntoIterator<Item = u32>) {
+        self.rows.clear();
+        self.places.clear();
+        self.known.clear();
+        // Rows that the table does not have are alike.
+        self.known.resize(count + 1, NONE);
+        for row in rows {
+            let row = row.min(count as u32);
+            let next = self.rows.len() as u32;
+            let Some(place) = self.known.get_mut(row as usize) else {
+                continue;
+            };
+            if *place == NONE {
+                *place = next;
+                self.rows.push(row);
+            }
+            self.places.push(*place);
+        }
+    }
 }

@@ -232,10 +232,11 @@ impl FileWriter {
         name: &str,
         column_type: ColumnType,
     ) -> Result<Chunk, ParquetError> {
+        let absent = vec![NONE; rows];
         let source = Source {
             name,
             column: &Column::new(name, column_type),
-            rows: &vec![NONE; rows],
+            rows: (&absent).into(),
         };
         self.chunks.write(file, &source)
     }

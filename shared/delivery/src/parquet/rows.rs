@@ -90,7 +90,7 @@ impl RowsEncoder {
         let sources = self.table.columns().iter().map(|column| Source {
             name: column.name(),
             column,
-            rows: &self.rows,
+            rows: (&self.rows).into(),
         });
         if let Err(error) = self.file.write_group(rows, sources, None) {
             self.defect.get_or_insert(error.to_string());
