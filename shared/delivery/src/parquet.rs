@@ -164,10 +164,15 @@ impl fmt::Debug for ParquetEncoder {
     }
 }
 
+/// Seconds between the first and the last row of a row group up to which rows are sorted by counting.
+const MOST_TIMES: u64 = 1 << 14;
+
 /// Rows of a row group in the order of the file.
 #[derive(Debug, Default)]
 struct Order {
     keys: Vec<(u64, u32)>,
+    /// Where rows of each time go.
+    starts: Vec<u32>,
     /// Rows of the records' own table.
     own: Vec<u32>,
     /// Rows of sides, for source and destination, and of facts.
@@ -625,10 +630,46 @@ impl Order {
                 self.keys.clear();
                 self.keys
                     .extend((0..rows).map(|row| (time(row), row as u32)));
-                self.keys.sort_unstable();
-                self.own.extend(self.keys.iter().map(|(_, row)| *row));
+                self.sort_keys();
             }
             _ => self.own.extend(0..rows as u32),
+        }
+    }
+
+    /// Sorts rows by their keys: by counting, since the times of a row group are seldom more than minutes apart.
+    fn sort_keys(&mut self) {
+        let times = self.keys.iter().map(|(time, _)| *time);
+        let there = times.clone().filter(|time| *time != u64::MAX);
+        let least = there.clone().min().unwrap_or_default();
+        let span = there.max().unwrap_or_default() - least;
+        if span > MOST_TIMES {
+            self.keys.sort_unstable();
+            self.own.extend(self.keys.iter().map(|(_, row)| *row));
+            return;
+        }
+        // Rows without a time come behind the last one.
+        let place = |time: u64| time.saturating_sub(least).min(span + 1) as usize;
+        self.starts.clear();
+        self.starts.resize(span as usize + 3, 0);
+        for time in times {
+            if let Some(count) = self.starts.get_mut(place(time) + 1) {
+                *count += 1;
+            }
+        }
+        let mut before = 0;
+        for start in &mut self.starts {
+            before += *start;
+            *start = before;
+        }
+        self.own.resize(self.keys.len(), 0);
+        for (time, row) in &self.keys {
+            let next = self.starts.get_mut(place(*time));
+            if let Some(next) = next {
+                if let Some(own) = self.own.get_mut(*next as usize) {
+                    *own = *row;
+                }
+                *next += 1;
+            }
         }
     }
 

@@ -632,3 +632,22 @@ fn datapoints_are_rows() {
         assert_eq!(Value::from(row), expected);
     }
 }
+
+proptest! {
+    #[test]
+    fn rows_are_sorted_by_counting_as_by_comparing(
+        times in prop::collection::vec(
+            prop_oneof![4 => 1000_u64..1040, 1 => Just(u64::MAX), 1 => 0..2 * MOST_TIMES],
+            0..300,
+        ),
+    ) {
+        let mut order = Order {
+            keys: times.into_iter().zip(0..).collect(),
+            ..Order::default()
+        };
+        let mut sorted = order.keys.clone();
+        sorted.sort_unstable();
+        order.sort_keys();
+        prop_assert_eq!(order.own, sorted.iter().map(|(_, row)| *row).collect::<Vec<_>>());
+    }
+}
