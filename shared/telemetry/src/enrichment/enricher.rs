@@ -282,6 +282,10 @@ struct Own {
 /// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory.
 const MAX_KEPT: usize = 1 << 15;
 
+/// Slots of what was shown, and of far addresses, at most: there are few ways to show something, and many addresses.
+const MOST_SHOWN: usize = 1 << 14;
+const MOST_REACHED: usize = 1 << 17;
+
 /// Enriches records.
 pub struct Enricher {
     options: Arc<Options>,
@@ -304,10 +308,10 @@ pub struct Enricher {
     /// The first facts of a hash.
     facts_by_hash: HashMap<u64, u32, Mixing>,
     /// Facts of what was shown lately.
-    shown: Slots<ShownKey, u32>,
+    shown: Slots<ShownKey, u32, MOST_SHOWN>,
     standings: Numbered<Standing>,
     seats: Seats,
-    reached: Slots<Far, Reached>,
+    reached: Slots<Far, Reached, MOST_REACHED>,
     plan: Plan,
     rejection: Rejection,
     guards: Guards,

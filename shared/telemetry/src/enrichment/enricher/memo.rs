@@ -50,17 +50,25 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
 
 /// Answers that are kept: few keys take most of the questions. Each key has one slot, which the last one that was put
 /// there has. The table grows while it is too small, so that a small object does not pay for a large one.
+///
+/// `MOST` is how many slots there are at most, a power of two.
 #[derive(Debug)]
-pub(super) struct Slots<K, V> {
-    slots: Vec<Option<(K, V)>>,
+pub(super) struct Slots<K, V, const MOST: usize> {
+    slots: Vec<Slot<K, V>>,
     missed: usize,
 }
 
-/// Slots of a table to begin with, and at most; powers of two.
-const FEWEST_SLOTS: usize = 1 << 10;
-const MOST_SLOTS: usize = 1 << 17;
+/// A slot; as an enum of its own it is smaller than an `Option` of a pair.
+#[derive(Debug, Clone, Copy)]
+enum Slot<K, V> {
+    Free,
+    Taken(K, V),
+}
 
-impl<K, V> Default for Slots<K, V> {
+/// Slots of a table to begin with; a power of two.
+const FEWEST_SLOTS: usize = 1 << 10;
+
+impl<K, V, const MOST: usize> Default for Slots<K, V, MOST> {
     fn default() -> Self {
         Slots {
             slots: Vec::new(),
@@ -69,7 +77,7 @@ impl<K, V> Default for Slots<K, V> {
     }
 }
 
-impl<K: Copy + Eq + Hash, V: Copy> Slots<K, V> {
+impl<K: Copy + Eq + Hash, V: Copy, const MOST: usize> Slots<K, V, MOST> {
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.missed = 0;
@@ -84,18 +92,22 @@ impl<K: Copy + Eq + Hash, V: Copy> Slots<K, V> {
 
     #[inline]
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        let (known, value) = self.slots.get(self.slot(key))?.as_ref()?;
-        (known == key).then_some(value)
+        match self.slots.get(self.slot(key))? {
+            Slot::Taken(known, value) if known == key => Some(value),
+            _ => None,
+        }
     }
 
     pub(super) fn put(&mut self, key: K, value: V) {
         self.missed += 1;
-        if self.missed > self.slots.len() && self.slots.len() < MOST_SLOTS {
-            let size = (self.slots.len() * 4).clamp(FEWEST_SLOTS, MOST_SLOTS);
-            let before = std::mem::replace(&mut self.slots, vec![None; size]);
+        if self.missed > self.slots.len() && self.slots.len() < MOST {
+            let size = (self.slots.len() * 4).clamp(FEWEST_SLOTS, MOST);
+            let before = std::mem::replace(&mut self.slots, vec![Slot::Free; size]);
             self.missed = 0;
-            for (key, value) in before.into_iter().flatten() {
-                self.set(key, value);
+            for slot in before {
+                if let Slot::Taken(key, value) = slot {
+                    self.set(key, value);
+                }
             }
         }
         self.set(key, value);
@@ -104,7 +116,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Slots<K, V> {
     fn set(&mut self, key: K, value: V) {
         let slot = self.slot(&key);
         if let Some(slot) = self.slots.get_mut(slot) {
-            *slot = Some((key, value));
+            *slot = Slot::Taken(key, value);
         }
     }
 }
@@ -170,3 +182,29 @@ impl Hasher for Mixer {
 }
 
 pub(in crate::enrichment) type Mixing = BuildHasherDefault<Mixer>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_was_put_last_is_told_or_nothing(
+            steps in prop::collection::vec((0_u32..600, any::<bool>()), 0..3000),
+        ) {
+            let mut slots = Slots::<_, _, { 1 << 12 }>::default();
+            let mut last = HashMap::new();
+            for (step, (key, asks)) in steps.into_iter().enumerate() {
+                if asks {
+                    let told = slots.get(&key).copied();
+                    prop_assert!(told.is_none() || told == last.get(&key).copied());
+                } else {
+                    slots.put(key, step);
+                    last.insert(key, step);
+                    prop_assert_eq!(slots.get(&key), Some(&step));
+                }
+            }
+        }
+    }
+}

@@ -171,7 +171,8 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
 /// An address as seen from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Far {
-    address: u128,
+    /// The upper and the lower half of the address: a number of 128 bits would leave gaps in each slot.
+    address: (u64, u64),
     place: u32,
     /// The number of the service's name that the record tells; `NONE` for none.
     service: u32,
@@ -386,7 +387,7 @@ impl Enricher {
         let address_bits = bits(address);
         let (place, way) = self.way(seat, address_bits, address);
         let far = Far {
-            address: address_bits,
+            address: ((address_bits >> 64) as u64, address_bits as u64),
             place,
             service: service_number,
         };
