@@ -21,9 +21,9 @@ const WORD: usize = 8;
 /// Where nothing is written.
 const NOWHERE: u64 = 0;
 
-/// Slots of a column's long values at first, and at most. A window holds about as many records.
+/// Slots of a column's long values at first, and at most: more of them would be looked for in slower memory.
 const FIRST_SLOTS: usize = 1 << 6;
-const MAX_SLOTS: usize = 1 << 12;
+const MAX_SLOTS: usize = 1 << 11;
 
 /// A repeat of fewer bytes costs more than its bytes, unless it goes on where the one before ended.
 const LEAST: u32 = 5;
@@ -43,6 +43,17 @@ pub(super) enum Before {
     Record,
 }
 
+/// By their numbers.
+const BEFORES: [Before; 4] = [
+    Before::Unknown,
+    Before::Comma,
+    Before::Quote,
+    Before::Record,
+];
+
+/// How many bytes are the same before two members.
+const COMMON: [[usize; 4]; 4] = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 3]];
+
 impl Before {
     /// What a value's end is to the member that follows.
     pub fn after(after_len: usize) -> Before {
@@ -54,13 +65,7 @@ impl Before {
 
     /// How many bytes are the same before two members.
     fn common(self, other: Before) -> usize {
-        match (self, other) {
-            (Before::Unknown, _) | (_, Before::Unknown) => 0,
-            (Before::Record, Before::Record) => 3,
-            (Before::Record, _) | (_, Before::Record) => 0,
-            (Before::Quote, Before::Quote) => 2,
-            _ => 1,
-        }
+        COMMON[self as usize][other as usize]
     }
 }
 
@@ -98,9 +103,21 @@ struct Seen {
 struct Column {
     last: Seen,
     /// Long values by their hash; a power of two, or none yet.
-    slots: Vec<Seen>,
-    kept: usize,
+    slots: Vec<Slot>,
+    /// How many were put there.
+    noted: usize,
 }
+
+/// A long value as it was written last, in half a line of a processor's cache.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    text: [u64; SLOT / 8],
+    /// Where its member starts, and in the last two bits what stands before it. Nothing starts at zero.
+    place: u64,
+}
+
+/// Bytes of a value that a slot takes: the ids of resources and addresses of IPv4 have fewer.
+const SLOT: usize = 24;
 
 /// A member as it is written now: where it starts in the buffer, what stands around its value.
 #[derive(Debug, Clone, Copy)]
@@ -182,43 +199,58 @@ impl Repeats {
     }
 
     /// A member of the record was written.
-    #[inline]
+    #[inline(always)]
     pub fn member(&mut self, column: usize, member: Member<'_>) {
-        let Some(column) = self.columns.get_mut(column) else {
-            self.before = Before::after(member.after_len);
+        match member.len <= WORD {
+            true => self.short(column, member),
+            false => self.long(column, member),
+        }
+    }
+
+    #[inline(always)]
+    fn short(&mut self, column: usize, member: Member<'_>) {
+        let Some(Column { last, .. }) = self.columns.get_mut(column) else {
             return;
         };
-        let position = self.base + member.at as u64;
-        let (len, before) = (member.len as u8, self.before);
-        let (source, value_len, common);
-        if member.len <= WORD {
-            let word = masked_word(member.piece, member.len);
-            let last = &mut column.last;
-            (source, common) = (last.position, last.before.common(before));
-            value_len = match last.text[0] == word && last.len == len {
-                true => member.len + member.after_len - 1,
-                false => common_word(last.text[0], word).min(len.min(last.len).into()),
-            };
-            // The words behind are those of a longer value: lengths tell that they do not count.
-            (last.text[0], last.position) = (word, position);
-            (last.len, last.before) = (len, before);
-        } else {
-            let now = Seen {
-                text: masked(member.piece, member.len),
-                position,
-                len,
-                before,
-            };
-            let seen = column.see(now);
-            (source, common) = (seen.position, seen.before.common(before));
-            value_len = match seen.text == now.text && seen.len == len {
-                true => member.len + member.after_len - 1,
-                false => common_prefix(&seen.text, &now.text).min(len.min(seen.len).into()),
-            };
-        }
+        let word = masked_word(member.piece, member.len);
+        let len = member.len as u8;
+        let value_len = match last.text[0] == word && last.len == len {
+            true => member.len + member.after_len - 1,
+            false => common_word(last.text[0], word).min(len.min(last.len).into()),
+        };
+        let (source, before) = (last.position, last.before);
+        // The words behind are those of a longer value: lengths tell that they do not count.
+        (last.text[0], last.len) = (word, len);
+        (last.position, last.before) = (self.base + member.at as u64, self.before);
+        self.note(member, source, before, value_len);
+    }
+
+    #[inline(never)]
+    fn long(&mut self, column: usize, member: Member<'_>) {
+        let Some(column) = self.columns.get_mut(column) else {
+            return;
+        };
+        let now = Seen {
+            text: masked(member.piece, member.len),
+            position: self.base + member.at as u64,
+            len: member.len as u8,
+            before: self.before,
+        };
+        let seen = column.see(now);
+        let value_len = match seen.text == now.text && seen.len == now.len {
+            true => member.len + member.after_len - 1,
+            false => common_prefix(&seen.text, &now.text).min(now.len.min(seen.len).into()),
+        };
+        self.note(member, seen.position, seen.before, value_len);
+    }
+
+    /// Notes that a member's name and so many bytes behind it stood there.
+    #[inline(always)]
+    fn note(&mut self, member: Member<'_>, source: u64, before: Before, value_len: usize) {
+        let common = before.common(self.before);
         self.before = Before::after(member.after_len);
         if source >= self.start {
-            let distance = position - source;
+            let distance = self.base + member.at as u64 - source;
             self.push(member.at, member.name_len + value_len, distance, common);
         }
     }
@@ -256,7 +288,7 @@ impl Repeats {
     }
 
     /// Notes that so many bytes stood so far before, and the `common` ones before them too.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, at: usize, len: usize, distance: u64, common: usize) {
         if distance > u64::from(WINDOW) {
             return;
@@ -283,44 +315,64 @@ impl Repeats {
     }
 }
 
+impl Slot {
+    fn new(seen: &Seen) -> Slot {
+        let [a, b, c, _] = seen.text;
+        Slot {
+            text: [a, b, c],
+            place: seen.position << 2 | seen.before as u64,
+        }
+    }
+
+    /// What was seen, if it is this text: no value holds the zeros that stand behind a shorter one.
+    #[inline]
+    fn seen(&self, text: &Text) -> Option<(u64, Before)> {
+        let [a, b, c, _] = *text;
+        let before = BEFORES[(self.place & 3) as usize];
+        (self.text == [a, b, c]).then_some((self.place >> 2, before))
+    }
+}
+
 impl Column {
     /// Notes a value of more than a word; returns the last one, or the same one when it was seen before it.
     #[inline]
     fn see(&mut self, now: Seen) -> Seen {
         let mut seen = self.last;
         self.last = now;
-        if usize::from(now.len) >= LONG {
-            let is_last = seen.text == now.text && seen.len == now.len;
-            let slot = self.slot(&now);
-            if !is_last && slot.text == now.text && slot.len == now.len {
-                seen = *slot;
+        if (LONG..=SLOT).contains(&now.len.into()) {
+            let is_last = seen.text == now.text;
+            let slot = self.slot(&now.text);
+            let known = slot.seen(&now.text);
+            *slot = Slot::new(&now);
+            if let Some((position, before)) = known.filter(|_| !is_last) {
+                seen = Seen {
+                    position,
+                    before,
+                    ..now
+                };
             }
-            *slot = now;
         }
         seen
     }
 
-    /// The slot of a value.
+    /// The slot of a text.
     #[inline]
-    fn slot(&mut self, seen: &Seen) -> &mut Seen {
-        if self.kept >= self.slots.len() && self.slots.len() < MAX_SLOTS {
+    fn slot(&mut self, text: &Text) -> &mut Slot {
+        if self.noted >= self.slots.len() && self.slots.len() < MAX_SLOTS {
             self.grow();
         }
-        let at = slot_of(&seen.text, self.slots.len());
-        let slot = &mut self.slots[at];
-        self.kept += usize::from(slot.len == 0);
-        slot
+        self.noted += 1;
+        let at = slot_of(text, self.slots.len());
+        &mut self.slots[at]
     }
 
     #[cold]
     fn grow(&mut self) {
         let room = (4 * self.slots.len()).clamp(FIRST_SLOTS, MAX_SLOTS);
-        let before = std::mem::replace(&mut self.slots, vec![Seen::default(); room]);
-        self.kept = 0;
-        for seen in before.into_iter().filter(|seen| seen.len > 0) {
-            let at = slot_of(&seen.text, room);
-            self.kept += usize::from(self.slots[at].len == 0);
-            self.slots[at] = seen;
+        let before = std::mem::replace(&mut self.slots, vec![Slot::default(); room]);
+        for slot in before.into_iter().filter(|slot| slot.place != 0) {
+            let [a, b, c] = slot.text;
+            self.slots[slot_of(&[a, b, c, 0], room)] = slot;
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::Repeat;
 
 /// Stretches of fewer bytes are not searched.
-const STRETCH: usize = 40;
+const STRETCH: usize = 64;
 
 /// Bytes that must be the same before two places are compared.
 const HASHED: usize = 6;
