@@ -280,7 +280,7 @@ struct Own {
 }
 
 /// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory.
-const MAX_KEPT: usize = 1 << 15;
+const MAX_KEPT: usize = 1 << 14;
 
 /// Slots of what was shown, and of far addresses, at most: there are few ways to show something, and many addresses.
 const MOST_SHOWN: usize = 1 << 14;
