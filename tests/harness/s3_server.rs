@@ -412,8 +412,18 @@ impl S3 for Layer {
         let PutObjectInput { bucket, key, .. } = &request.input;
         let name = store.write(Call::Put, bucket, key, signed_for(&request));
         request.input.key = name.await?;
-        let _writing = store.objects.write().await;
-        store.files.put_object(request).await
+        let store = Arc::clone(store);
+        // In a task of its own: who hangs up must not leave an object with the checksum of the one before.
+        let put = tokio::spawn(async move {
+            let _writing = store.objects.write().await;
+            store.files.put_object(request).await
+        });
+        put.await.unwrap_or_else(|error| {
+            Err(S3Error::with_source(
+                S3ErrorCode::InternalError,
+                error.into(),
+            ))
+        })
     }
 
     async fn create_multipart_upload(
