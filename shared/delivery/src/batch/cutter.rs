@@ -240,7 +240,7 @@ impl<E: Encode> Cutter<E> {
     }
 
     fn close(&mut self, mut open: Open<E>) -> Result<(), EncodingError> {
-        let bytes = match open.compressor {
+        let mut bytes = match open.compressor {
             Some(mut compressor) => {
                 open.encoder.compress(&mut compressor, &mut self.spare)?;
                 compressor.finish()?
@@ -248,6 +248,10 @@ impl<E: Encode> Cutter<E> {
             None => open.encoder.take(std::mem::take(&mut self.spare))?,
         };
         self.idle = Some(open.encoder).filter(E::is_lasting);
+        // Buffers grow by doubling, and several batches wait at once.
+        if bytes.capacity() - bytes.len() > bytes.len() / 4 {
+            bytes.shrink_to_fit();
+        }
         let partitioning = &self.packing.partitioning;
         let partition = match self.origins.is_empty() || partitioning.is_none() {
             true => String::new(),
