@@ -106,6 +106,7 @@ impl NdjsonEncoder {
 
     /// Notes what of the text stood before, in a text that starts here.
     pub(crate) fn note_repeats(&mut self) {
+        self.additions.begin();
         match &mut self.repeats {
             Some(repeats) => repeats.begin(),
             None => {
@@ -174,19 +175,18 @@ impl NdjsonEncoder {
         }
         self.own.clear();
         let own = self.additions.write_own(enrichment, &mut self.own);
-        let version = self.additions.version(enrichment);
         let [source, destination, facts] = self.additions.parts(enrichment);
-        let parts = [source, destination, facts, &self.own];
+        let parts = [source, destination, facts];
         let mut at = self.output.written;
-        self.output.write_parts(parts);
+        let [source, destination, facts] = parts.map(|part| part.members);
+        self.output
+            .write_parts([source, destination, facts, &self.own]);
         let Some(repeats) = &mut self.repeats else {
             return;
         };
-        repeats.use_version(version);
-        let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
-        for (kind, (number, part)) in numbers.into_iter().zip(parts).enumerate() {
-            repeats.part(kind, number, at, part.len());
-            at += part.len();
+        for part in parts {
+            repeats.part(part.number, at, part.members.len());
+            at += part.members.len();
         }
         for (column, member) in own.into_iter().enumerate() {
             let Some(member) = member else { continue };

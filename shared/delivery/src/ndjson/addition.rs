@@ -2,6 +2,8 @@
 //!
 //! Sides and facts are the same for many records: each is rendered once and copied from then on.
 
+use std::collections::HashMap;
+
 use telemetry::enrichment::field::{End, FieldValue, FlowField};
 use telemetry::enrichment::{Enrichment, SideField};
 use telemetry::{FirewallRecord, Layout};
@@ -12,17 +14,40 @@ use super::write_string;
 #[derive(Debug, Default)]
 pub(super) struct Additions {
     generation: u64,
-    /// Changes when the parts are rendered anew.
-    version: u64,
+    /// The number of each text, whatever record it was rendered for: what is written has to depend on texts alone.
+    numbers: HashMap<Box<[u8]>, u32>,
     text: Vec<u8>,
     /// Where the sources, the destinations and the facts stand, by their numbers.
-    places: [Vec<(u32, u32)>; 3],
+    places: [Vec<Place>; 3],
     /// Names that records have themselves: an enriched field never stands beside or instead of them.
     taken: Vec<Box<str>>,
 }
 
+/// Where a part stands, and the number of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: u32,
+    end: u32,
+    text: u32,
+}
+
 /// Nothing is rendered yet.
-const UNRENDERED: (u32, u32) = (u32::MAX, 0);
+const UNRENDERED: Place = Place {
+    start: u32::MAX,
+    end: 0,
+    text: 0,
+};
+
+/// Texts that keep their numbers from one output to the next, at most.
+const MOST_NUMBERED: usize = 1 << 15;
+
+/// A part of an enrichment, rendered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'p> {
+    pub members: &'p [u8],
+    /// The same for the same members, until [`Additions::begin`].
+    pub number: u32,
+}
 
 /// A member of a record's own: where it starts among its own values, and what it is made of.
 #[derive(Debug, Clone, Copy)]
@@ -65,27 +90,27 @@ impl Additions {
     }
 
     fn clear(&mut self) {
-        self.version += 1;
         self.text.clear();
         self.places.iter_mut().for_each(Vec::clear);
     }
 
-    /// Tells the parts of an enrichment from those that other enrichments had under the same numbers.
-    #[inline]
-    pub fn version(&mut self, enrichment: &Enrichment<'_>) -> u64 {
-        if self.generation != enrichment.generation {
-            self.generation = enrichment.generation;
+    /// Another output starts.
+    pub fn begin(&mut self) {
+        if self.numbers.len() > MOST_NUMBERED {
+            self.numbers.clear();
             self.clear();
         }
-        self.version
     }
 
     /// Renders the parts of an enrichment that are not yet, and says where all stand.
     #[inline]
-    pub fn parts(&mut self, enrichment: &Enrichment<'_>) -> [&[u8]; 3] {
-        self.version(enrichment);
+    pub fn parts(&mut self, enrichment: &Enrichment<'_>) -> [Part<'_>; 3] {
+        if self.generation != enrichment.generation {
+            self.generation = enrichment.generation;
+            self.clear();
+        }
         let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
-        let mut found = [(0, 0); 3];
+        let mut found = [UNRENDERED; 3];
         for (part, (number, found)) in numbers.into_iter().zip(&mut found).enumerate() {
             let place = self.places[part].get(number as usize).copied();
             *found = match place {
@@ -93,15 +118,17 @@ impl Additions {
                 _ => self.render(part, number, enrichment),
             };
         }
-        found.map(|(start, end)| {
-            self.text
-                .get(start as usize..end as usize)
-                .unwrap_or_default()
+        found.map(|Place { start, end, text }| {
+            let members = self.text.get(start as usize..end as usize);
+            Part {
+                members: members.unwrap_or_default(),
+                number: text,
+            }
         })
     }
 
     #[cold]
-    fn render(&mut self, part: usize, number: u32, enrichment: &Enrichment<'_>) -> (u32, u32) {
+    fn render(&mut self, part: usize, number: u32, enrichment: &Enrichment<'_>) -> Place {
         let start = self.text.len();
         let taken = &self.taken;
         let out = &mut self.text;
@@ -122,7 +149,17 @@ impl Additions {
                 }
             }
         }
-        let place = (start as u32, out.len() as u32);
+        let rendered = out.get(start..).unwrap_or_default();
+        let next = self.numbers.len() as u32;
+        let text = match self.numbers.get(rendered) {
+            Some(text) => *text,
+            None => *self.numbers.entry(rendered.into()).or_insert(next),
+        };
+        let place = Place {
+            start: start as u32,
+            end: out.len() as u32,
+            text,
+        };
         // A number that nothing has gets no place: it would take as many as the number says.
         if number != u32::MAX {
             let places = &mut self.places[part];

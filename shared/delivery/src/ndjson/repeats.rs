@@ -140,9 +140,7 @@ pub(super) struct Repeats {
     found: Vec<Repeat>,
     columns: Vec<Column>,
     /// Where the parts of enrichments stood, by their numbers.
-    parts: [Vec<(u64, Before)>; 3],
-    /// Changes when the parts are given new numbers.
-    version: u64,
+    parts: Vec<(u64, Before)>,
     before: Before,
 }
 
@@ -153,8 +151,7 @@ impl Default for Repeats {
             start: 1,
             found: Vec::new(),
             columns: Vec::new(),
-            parts: Default::default(),
-            version: 0,
+            parts: Vec::new(),
             before: Before::Unknown,
         }
     }
@@ -176,6 +173,8 @@ impl Repeats {
     /// Another text starts with the buffer: what was written before is not part of it.
     pub fn begin(&mut self) {
         self.start = self.base;
+        // Parts may be given other numbers.
+        self.parts.clear();
     }
 
     /// There are so many columns from here on, and they mean something else.
@@ -255,35 +254,21 @@ impl Repeats {
         }
     }
 
-    /// A part of an enrichment was written: sources, destinations and facts have numbers of their own.
+    /// A part of an enrichment was written. The same parts have the same number.
     #[inline]
-    pub fn part(&mut self, kind: usize, number: u32, at: usize, len: usize) {
+    pub fn part(&mut self, number: u32, at: usize, len: usize) {
         if len == 0 {
             return;
         }
         let now = (self.base + at as u64, self.before);
         self.before = Before::Comma;
-        // A number that nothing has.
-        if number == u32::MAX {
-            return;
-        }
-        let places = &mut self.parts[kind];
         let number = number as usize;
-        if places.len() <= number {
-            places.resize(number + 1, (NOWHERE, Before::Unknown));
+        if self.parts.len() <= number {
+            self.parts.resize(number + 1, (NOWHERE, Before::Unknown));
         }
-        let (position, before) = std::mem::replace(&mut places[number], now);
+        let (position, before) = std::mem::replace(&mut self.parts[number], now);
         if position >= self.start {
             self.push(at, len - 1, now.0 - position, before.common(now.1));
-        }
-    }
-
-    /// Forgets the parts when their numbers are given anew.
-    #[inline]
-    pub fn use_version(&mut self, version: u64) {
-        if self.version != version {
-            self.version = version;
-            self.parts.iter_mut().for_each(Vec::clear);
         }
     }
 
@@ -422,7 +407,7 @@ fn common_prefix(a: &Text, b: &Text) -> usize {
 mod tests {
     use std::sync::{Arc, LazyLock};
 
-    use telemetry::enrichment::{Enricher, FieldSet, Loaded, Options};
+    use telemetry::enrichment::{Enricher, FieldSet, Loaded, Options, Origin};
     use telemetry::generate::{self, Generator, LogFormat};
     use telemetry::index::{Directory, IndexUnit, Shard, directory_part, shard};
     use telemetry::inventory::InventoryBuilder;
@@ -530,6 +515,39 @@ mod tests {
                 assert!(share > least || room == 1, "{format:?} {fields:?}: {share}");
             }
         }
+    }
+
+    /// Batches are cut by what comes out of the compressor: it must not tell what the process did before.
+    #[test]
+    fn repeats_depend_on_the_text_alone() {
+        let log = generated(LogFormat::VpcV2, 500);
+        let written = |enricher: &mut Enricher, forgets: bool| {
+            let options = ReadOptions::new(std::env::temp_dir());
+            let mut reader = LogReader::open(&*log, &options).unwrap();
+            let mut encoder = NdjsonEncoder::new(4 << 20);
+            encoder.note_repeats();
+            let mut records = 0;
+            while let Some(row) = reader.next_row().unwrap() {
+                let Row::Record(record) = row else { continue };
+                records += 1;
+                if forgets && records % 100 == 0 {
+                    for folder in ["elsewhere", ""] {
+                        let folder = folder.to_owned();
+                        enricher.begin(Origin {
+                            folder,
+                            ..Origin::default()
+                        });
+                    }
+                }
+                encoder.write(&record, Some(&enricher.enrich(&record)));
+            }
+            (encoder.bytes().to_vec(), encoder.repeats().to_vec())
+        };
+        let mut enricher = enricher("standard");
+        let first = written(&mut enricher, false);
+        assert!(first.1.len() > 500);
+        assert_eq!(written(&mut enricher, false), first);
+        assert_eq!(written(&mut enricher, true), first);
     }
 
     #[test]
