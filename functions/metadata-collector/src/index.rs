@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::Store;
-use delivery::store::{Fetched, StoreError};
+use delivery::store::StoreError;
 use invocation::Budget;
 use telemetry::describe::catalogue::Scope;
 use telemetry::index::{self, DIRECTORY_KEY, Directory, IndexUnit, Shard, shard_key};
@@ -72,7 +72,7 @@ struct Previous {
 }
 
 async fn previous_shard(objects: &Store, key: &str) -> Result<Previous, StoreError> {
-    let Fetched::Object { bytes, revision } = objects.get(key, None).await? else {
+    let Some((bytes, revision)) = objects.object(key).await? else {
         return Ok(Previous {
             shard: None,
             object: None,

@@ -18,6 +18,7 @@ use crate::partition::Partitioning;
 
 mod cutter;
 
+use cutter::compress_taken;
 pub use cutter::{Cutter, Encode};
 
 /// The object that records came from.
@@ -369,14 +370,11 @@ impl Encode for Encoder {
         compressor: &mut Compressor,
         spare: &mut Vec<u8>,
     ) -> Result<(), EncodingError> {
-        if let Encoder::Ndjson(encoder) = self {
-            compressor.write_noted(encoder.bytes(), encoder.repeats())?;
-            encoder.clear();
-            return Ok(());
-        }
-        let bytes = Encoder::take(self, std::mem::take(spare))?;
-        compressor.write(&bytes)?;
-        *spare = bytes;
+        let Encoder::Ndjson(encoder) = self else {
+            return compress_taken(self, compressor, spare);
+        };
+        compressor.write_noted(encoder.bytes(), encoder.repeats())?;
+        encoder.clear();
         Ok(())
     }
 }

@@ -138,22 +138,18 @@ impl NdjsonEncoder {
 
     /// Forgets what was written and keeps the room.
     pub fn clear(&mut self) {
-        self.hand_over();
+        if let Some(repeats) = &mut self.repeats {
+            repeats.next_buffer(self.output.written);
+        }
+        self.output.written = 0;
     }
 
     /// Takes what was written. `spare` becomes the next buffer; its content does not matter.
     pub fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {
         let mut taken = std::mem::replace(&mut self.output.buffer, spare);
         taken.truncate(self.output.written);
-        self.hand_over();
+        self.clear();
         taken
-    }
-
-    fn hand_over(&mut self) {
-        if let Some(repeats) = &mut self.repeats {
-            repeats.next_buffer(self.output.written);
-        }
-        self.output.written = 0;
     }
 
     /// Appends one record, with what enrichment adds to it, and a line feed. Members of the record stay as

@@ -39,7 +39,7 @@ mod rle;
 mod rows;
 mod shared;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod texts;
 
 pub use changes::CHANGES;

@@ -91,11 +91,20 @@ pub trait Encode: Sized {
         compressor: &mut Compressor,
         spare: &mut Vec<u8>,
     ) -> Result<(), EncodingError> {
-        let bytes = self.take(std::mem::take(spare))?;
-        compressor.write(&bytes)?;
-        *spare = bytes;
-        Ok(())
+        compress_taken(self, compressor, spare)
     }
+}
+
+/// Compresses what is taken from an encoder, whatever it is.
+pub(super) fn compress_taken<E: Encode>(
+    encoder: &mut E,
+    compressor: &mut Compressor,
+    spare: &mut Vec<u8>,
+) -> Result<(), EncodingError> {
+    let bytes = encoder.take(std::mem::take(spare))?;
+    compressor.write(&bytes)?;
+    *spare = bytes;
+    Ok(())
 }
 
 /// Encodes items and cuts them into batches. The same items in the same order give the same batches, under the same

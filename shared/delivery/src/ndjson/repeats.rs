@@ -405,60 +405,19 @@ fn common_prefix(a: &Text, b: &Text) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, LazyLock};
-
-    use telemetry::enrichment::{Enricher, FieldSet, Loaded, Options, Origin};
-    use telemetry::generate::{self, Generator, LogFormat};
-    use telemetry::index::{Directory, IndexUnit, Shard, directory_part, shard};
-    use telemetry::inventory::InventoryBuilder;
+    use telemetry::enrichment::{Enricher, FieldSet, Origin};
+    use telemetry::generate::LogFormat;
     use telemetry::{LogReader, ReadOptions, Row};
 
     use super::super::NdjsonEncoder;
-
-    /// The index of the network that generated logs tell of.
-    static INDEX: LazyLock<(Arc<Shard>, Arc<Directory>)> = LazyLock::new(|| {
-        let mut builder = InventoryBuilder::new();
-        builder.add_path_document(generate::ANSWERS_PATH, &generate::answers());
-        let inventory = builder.finish();
-        let unit = IndexUnit {
-            account: "123456789012",
-            region: "us-east-1",
-            collected: 1_795_190_400,
-        };
-        let file = shard(&inventory, unit, None, 0).unwrap();
-        let part = directory_part(&inventory, unit, None).unwrap();
-        (
-            Arc::new(Shard::open(file).unwrap()),
-            Arc::new(Directory::open(part).unwrap()),
-        )
-    });
-
-    fn enricher(fields: &str) -> Enricher {
-        let (shard, directory) = &*INDEX;
-        let options = Options::new(FieldSet::parse(fields).unwrap());
-        Enricher::new(
-            options.into(),
-            Loaded::Ready(Arc::clone(directory)),
-            Box::new(|_: &str, _: &str| Loaded::Ready(Arc::clone(shard))),
-        )
-    }
-
-    fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
-        let mut generator = Generator::new(format, 7, 1_795_190_400);
-        let mut log = generator.header().unwrap_or_default().into_bytes();
-        log.push(b'\n');
-        for _ in 0..rows {
-            generator.row(&mut log);
-        }
-        log
-    }
+    use crate::parquet::tests::{enricher, generated};
 
     /// Writes a log, handing the buffer over whenever it holds so many bytes; returns how many of all bytes are
     /// repeats. Each repeat must be true.
     fn repeated(log: &[u8], fields: Option<&str>, room: usize) -> f64 {
         let options = ReadOptions::new(std::env::temp_dir());
         let mut reader = LogReader::open(log, &options).unwrap();
-        let mut enricher = fields.map(enricher);
+        let mut enricher = fields.map(|fields| enricher(FieldSet::parse(fields).unwrap()));
         let (mut noted, mut plain) = (NdjsonEncoder::new(room), NdjsonEncoder::default());
         noted.note_repeats();
         let (mut text, mut repeated) = (Vec::new(), 0);
@@ -543,7 +502,7 @@ mod tests {
             }
             (encoder.bytes().to_vec(), encoder.repeats().to_vec())
         };
-        let mut enricher = enricher("standard");
+        let mut enricher = enricher(FieldSet::parse("standard").unwrap());
         let first = written(&mut enricher, false);
         assert!(first.1.len() > 500);
         assert_eq!(written(&mut enricher, false), first);

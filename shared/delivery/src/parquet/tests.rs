@@ -135,7 +135,7 @@ fn assert_same(read: Rows, expected: Rows) {
 }
 
 /// An enricher over the estate that generated logs tell of.
-fn enricher(fields: FieldSet) -> Enricher {
+pub(crate) fn enricher(fields: FieldSet) -> Enricher {
     static INDEX: LazyLock<(Arc<Shard>, Arc<Directory>)> = LazyLock::new(|| {
         let mut builder = InventoryBuilder::new();
         builder.add_path_document(generate::ANSWERS_PATH, &generate::answers());
@@ -158,7 +158,8 @@ fn enricher(fields: FieldSet) -> Enricher {
     Enricher::new(Arc::new(Options::new(fields)), directory, Box::new(load))
 }
 
-fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
+/// A generated log of so many rows.
+pub(crate) fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
     let mut generator = Generator::new(format, 5, 1_795_190_400);
     let mut log = generator
         .header()
