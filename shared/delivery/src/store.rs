@@ -18,7 +18,7 @@ use std::time::UNIX_EPOCH;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use bytes::Bytes;
 use telemetry::FailureClass;
 
@@ -252,29 +252,8 @@ impl Store {
                 };
                 let mut attempt = 1;
                 loop {
-                    let get = client.get_object().bucket(bucket).key(&key);
-                    let got = get.set_if_none_match(known.map(str::to_owned)).send().await;
-                    let object = match got {
-                        Ok(object) => object,
-                        Err(error) if error.code() == Some("NoSuchKey") => {
-                            return Ok(Fetched::Missing);
-                        }
-                        Err(error) if known.is_some() && is_not_modified(&error) => {
-                            return Ok(Fetched::Unchanged);
-                        }
-                        Err(error) => return Err(call.failure(&error).into()),
-                    };
-                    let revision = object.e_tag().map(str::to_owned);
-                    let size = object.content_length().unwrap_or_default();
-                    let size = u64::try_from(size).unwrap_or_default();
-                    if size > limit {
-                        return Ok(Fetched::TooLarge { size, revision });
-                    }
-                    match object.body.collect().await {
-                        Ok(body) => {
-                            let bytes = body.into_bytes();
-                            return Ok(Fetched::Object { bytes, revision });
-                        }
+                    match s3_object(client, &call, known, limit).await? {
+                        Ok(fetched) => return Ok(fetched),
                         // The SDK repeats requests, not answers that break.
                         Err(_) if attempt < ATTEMPTS => attempt += 1,
                         Err(error) => {
@@ -456,6 +435,36 @@ fn prefixed(prefix: &str, key: &str) -> String {
         "" => key.to_owned(),
         prefix => format!("{prefix}/{key}"),
     }
+}
+
+/// Asks a bucket once for an object; the error within says that its bytes broke off.
+async fn s3_object(
+    client: &Client,
+    call: &S3Call<'_>,
+    known: Option<&str>,
+    limit: u64,
+) -> Result<Result<Fetched, ByteStreamError>, StoreError> {
+    let get = client.get_object().bucket(call.bucket).key(call.key);
+    let got = get.set_if_none_match(known.map(str::to_owned)).send().await;
+    let object = match got {
+        Ok(object) => object,
+        Err(error) if error.code() == Some("NoSuchKey") => return Ok(Ok(Fetched::Missing)),
+        Err(error) if known.is_some() && is_not_modified(&error) => {
+            return Ok(Ok(Fetched::Unchanged));
+        }
+        Err(error) => return Err(call.failure(&error).into()),
+    };
+    let revision = object.e_tag().map(str::to_owned);
+    let size = object.content_length().unwrap_or_default();
+    let size = u64::try_from(size).unwrap_or_default();
+    if size > limit {
+        return Ok(Ok(Fetched::TooLarge { size, revision }));
+    }
+    let body = object.body.collect().await;
+    Ok(body.map(|body| Fetched::Object {
+        bytes: body.into_bytes(),
+        revision,
+    }))
 }
 
 /// 304 has no body, and so no error code.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Compressors spend most of their time on the search for repeats. Who puts a text together from parts knows which of
-//! them stood before, and where: nothing is searched here, and what is left is to write numbers in few bits.
+//! them stood before, and where: a frame searches for nothing, and what is left is to write numbers in few bits. What is
+//! new in a text can be searched before, see [`Search`].
 
 mod bits;
 mod fse;

@@ -93,7 +93,8 @@ fn word(text: &[u8], at: usize) -> Option<u64> {
 
 #[inline]
 fn slot(word: u64) -> usize {
-    ((word << (64 - 8 * HASHED)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 12)) as usize % PLACES
+    let hash = (word << (64 - 8 * HASHED)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> (u64::BITS - PLACES.ilog2())) as usize % PLACES
 }
 
 /// How many bytes are the same at two places, the later of which ends there.
