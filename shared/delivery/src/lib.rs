@@ -31,6 +31,7 @@ pub mod secret;
 pub mod service_failure;
 mod stdout;
 pub mod store;
+mod texts;
 mod zstandard;
 
 pub use batch::{Batch, Batcher, Origin, Packing};

@@ -104,7 +104,8 @@ impl NdjsonEncoder {
         }
     }
 
-    /// Notes what of the text stood before, in a text that starts here.
+    /// Notes what of the text stood before, in a text that starts here, and leaves out of the buffer what it need not
+    /// hold.
     pub(crate) fn note_repeats(&mut self) {
         self.additions.begin();
         match &mut self.repeats {
@@ -116,14 +117,18 @@ impl NdjsonEncoder {
         }
     }
 
-    /// What of [`NdjsonEncoder::bytes`] stood before, in them or in what was written since the text started; sorted.
+    /// What of the text in the buffer stood before, in it or in what was written since the text started; sorted.
     pub(crate) fn repeats(&self) -> &[Repeat] {
         self.repeats.as_ref().map_or(&[], |repeats| repeats.found())
     }
 
-    /// Bytes written since the buffer was last taken.
+    /// Bytes written since the buffer was last taken, also those that are left out of it.
     pub fn len(&self) -> usize {
-        self.output.written
+        let left_out = self
+            .repeats
+            .as_ref()
+            .map_or(0, |repeats| repeats.left_out());
+        self.output.written + left_out
     }
 
     /// Whether nothing was written since the buffer was last taken.
@@ -131,7 +136,7 @@ impl NdjsonEncoder {
         self.output.written == 0
     }
 
-    /// What was written.
+    /// What was written, without what [`NdjsonEncoder::repeats`] say that is left out.
     pub fn bytes(&self) -> &[u8] {
         &self.output.buffer[..self.output.written]
     }
@@ -171,19 +176,22 @@ impl NdjsonEncoder {
         }
         self.own.clear();
         let own = self.additions.write_own(enrichment, &mut self.own);
-        let [source, destination, facts] = self.additions.parts(enrichment);
-        let parts = [source, destination, facts];
-        let mut at = self.output.written;
-        let [source, destination, facts] = parts.map(|part| part.members);
-        self.output
-            .write_parts([source, destination, facts, &self.own]);
+        let parts = self.additions.parts(enrichment);
         let Some(repeats) = &mut self.repeats else {
+            let [source, destination, facts] = parts.map(|part| part.members);
+            self.output
+                .write_parts([source, destination, facts, &self.own]);
             return;
         };
-        for part in parts {
-            repeats.part(part.number, at, part.members.len());
-            at += part.members.len();
+        for part in parts.into_iter().filter(|part| !part.members.is_empty()) {
+            let members = match repeats.part(part.number, self.output.written, part.members.len()) {
+                true => b",",
+                false => part.members,
+            };
+            self.output.write_parts([members]);
         }
+        let at = self.output.written;
+        self.output.write_parts([&self.own]);
         for (column, member) in own.into_iter().enumerate() {
             let Some(member) = member else { continue };
             let value = member.start + member.name_len;

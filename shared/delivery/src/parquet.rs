@@ -40,7 +40,6 @@ mod rows;
 mod shared;
 #[cfg(test)]
 pub(crate) mod tests;
-mod texts;
 
 pub use changes::CHANGES;
 pub use datapoints::DATAPOINTS;

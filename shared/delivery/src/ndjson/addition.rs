@@ -2,44 +2,34 @@
 //!
 //! Sides and facts are the same for many records: each is rendered once and copied from then on.
 
-use std::collections::HashMap;
-
 use telemetry::enrichment::field::{End, FieldValue, FlowField};
 use telemetry::enrichment::{Enrichment, SideField};
 use telemetry::{FirewallRecord, Layout};
 
 use super::write_string;
+use crate::texts::Texts;
 
 /// Rendered members, each followed by a comma.
 #[derive(Debug, Default)]
 pub(super) struct Additions {
     generation: u64,
-    /// The number of each text, whatever record it was rendered for: what is written has to depend on texts alone.
-    numbers: HashMap<Box<[u8]>, u32>,
+    /// What was rendered, whatever record it was for.
+    texts: Texts,
+    /// Whether texts have to keep their numbers.
+    are_noted: bool,
+    /// The texts of sources, destinations and facts, by their numbers.
+    numbers: [Vec<u32>; 3],
+    /// A text in the making.
     text: Vec<u8>,
-    /// Where the sources, the destinations and the facts stand, by their numbers.
-    places: [Vec<Place>; 3],
     /// Names that records have themselves: an enriched field never stands beside or instead of them.
     taken: Vec<Box<str>>,
 }
 
-/// Where a part stands, and the number of its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    start: u32,
-    end: u32,
-    text: u32,
-}
-
 /// Nothing is rendered yet.
-const UNRENDERED: Place = Place {
-    start: u32::MAX,
-    end: 0,
-    text: 0,
-};
+const UNRENDERED: u32 = u32::MAX;
 
 /// Texts that keep their numbers from one output to the next, at most.
-const MOST_NUMBERED: usize = 1 << 15;
+const MOST_NUMBERED: usize = 1 << 14;
 
 /// A part of an enrichment, rendered.
 #[derive(Debug, Clone, Copy)]
@@ -90,15 +80,18 @@ impl Additions {
     }
 
     fn clear(&mut self) {
-        self.text.clear();
-        self.places.iter_mut().for_each(Vec::clear);
+        self.numbers.iter_mut().for_each(Vec::clear);
+        if !self.are_noted {
+            self.texts.clear();
+        }
     }
 
-    /// Another output starts.
+    /// An output starts within which the same texts have the same numbers.
     pub fn begin(&mut self) {
-        if self.numbers.len() > MOST_NUMBERED {
-            self.numbers.clear();
-            self.clear();
+        self.are_noted = true;
+        if self.texts.len() > MOST_NUMBERED {
+            self.numbers.iter_mut().for_each(Vec::clear);
+            self.texts.clear();
         }
     }
 
@@ -110,28 +103,25 @@ impl Additions {
             self.clear();
         }
         let numbers = [enrichment.source, enrichment.destination, enrichment.facts];
-        let mut found = [UNRENDERED; 3];
-        for (part, (number, found)) in numbers.into_iter().zip(&mut found).enumerate() {
-            let place = self.places[part].get(number as usize).copied();
-            *found = match place {
-                Some(place) if place != UNRENDERED => place,
+        let mut texts = [UNRENDERED; 3];
+        for (part, (number, text)) in numbers.into_iter().zip(&mut texts).enumerate() {
+            let known = self.numbers[part].get(number as usize).copied();
+            *text = match known {
+                Some(known) if known != UNRENDERED => known,
                 _ => self.render(part, number, enrichment),
             };
         }
-        found.map(|Place { start, end, text }| {
-            let members = self.text.get(start as usize..end as usize);
-            Part {
-                members: members.unwrap_or_default(),
-                number: text,
-            }
+        texts.map(|number| Part {
+            members: self.texts.get(number),
+            number,
         })
     }
 
     #[cold]
-    fn render(&mut self, part: usize, number: u32, enrichment: &Enrichment<'_>) -> Place {
-        let start = self.text.len();
+    fn render(&mut self, part: usize, number: u32, enrichment: &Enrichment<'_>) -> u32 {
         let taken = &self.taken;
         let out = &mut self.text;
+        out.clear();
         match part {
             0 | 1 => {
                 let end = End::BOTH[part];
@@ -149,26 +139,16 @@ impl Additions {
                 }
             }
         }
-        let rendered = out.get(start..).unwrap_or_default();
-        let next = self.numbers.len() as u32;
-        let text = match self.numbers.get(rendered) {
-            Some(text) => *text,
-            None => *self.numbers.entry(rendered.into()).or_insert(next),
-        };
-        let place = Place {
-            start: start as u32,
-            end: out.len() as u32,
-            text,
-        };
+        let text = self.texts.number(out);
         // A number that nothing has gets no place: it would take as many as the number says.
         if number != u32::MAX {
-            let places = &mut self.places[part];
-            if places.len() <= number as usize {
-                places.resize(number as usize + 1, UNRENDERED);
+            let numbers = &mut self.numbers[part];
+            if numbers.len() <= number as usize {
+                numbers.resize(number as usize + 1, UNRENDERED);
             }
-            places[number as usize] = place;
+            numbers[number as usize] = text;
         }
-        place
+        text
     }
 
     /// Writes the values that are the record's own; says where those stand that almost every record has.

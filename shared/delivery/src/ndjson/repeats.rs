@@ -6,11 +6,14 @@
 //! part of an enrichment ─▶ the same part
 //! ```
 //!
+//! Parts that stood before are left out of the text: who compresses it need not see them, and copying them would be
+//! most of the work.
+//!
 //! A repeat never holds the comma that ends a member: at the end of a record a brace stands in its place. The member
 //! that follows takes it in, with what else stands before both of them.
 
 use super::PIECE;
-use crate::zstandard::{Repeat, WINDOW};
+use crate::zstandard::{LEAST_LEFT_OUT, Repeat, WINDOW};
 
 /// Values of fewer bytes are compared with the last record's only: the distance to another costs as much as they do.
 const LONG: usize = 11;
@@ -133,10 +136,12 @@ pub(super) struct Member<'m> {
 /// Where texts stood last, and what of the buffer stood before.
 #[derive(Debug)]
 pub(super) struct Repeats {
-    /// Bytes that were written before those in the buffer, and before the text that they are part of. Counting starts at
-    /// one, so that what was never written stands before every text.
+    /// Bytes that were written or left out before those in the buffer that come next, and before the text that they are
+    /// part of. Counting starts at one, so that what was never written stands before every text.
     base: u64,
     start: u64,
+    /// Bytes left out of the buffer.
+    left_out: usize,
     found: Vec<Repeat>,
     columns: Vec<Column>,
     /// Where the parts of enrichments stood, by their numbers.
@@ -149,6 +154,7 @@ impl Default for Repeats {
         Repeats {
             base: 1,
             start: 1,
+            left_out: 0,
             found: Vec::new(),
             columns: Vec::new(),
             parts: Vec::new(),
@@ -163,9 +169,15 @@ impl Repeats {
         &self.found
     }
 
+    /// Bytes that are left out of the buffer.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     /// The buffer of so many bytes was handed over.
     pub fn next_buffer(&mut self, written: usize) {
         self.base += written as u64;
+        self.left_out = 0;
         self.found.clear();
         self.before = Before::Unknown;
     }
@@ -250,16 +262,20 @@ impl Repeats {
         self.before = Before::after(member.after_len);
         if source >= self.start {
             let distance = self.base + member.at as u64 - source;
-            self.push(member.at, member.name_len + value_len, distance, common);
+            self.push(
+                member.at,
+                member.name_len + value_len,
+                distance,
+                common,
+                false,
+            );
         }
     }
 
-    /// A part of an enrichment was written. The same parts have the same number.
+    /// A part of an enrichment comes next in the buffer, at least a comma. The same parts have the same number. Returns
+    /// whether it is left out but for the comma at its end.
     #[inline]
-    pub fn part(&mut self, number: u32, at: usize, len: usize) {
-        if len == 0 {
-            return;
-        }
+    pub fn part(&mut self, number: u32, at: usize, len: usize) -> bool {
         let now = (self.base + at as u64, self.before);
         self.before = Before::Comma;
         let number = number as usize;
@@ -267,19 +283,29 @@ impl Repeats {
             self.parts.resize(number + 1, (NOWHERE, Before::Unknown));
         }
         let (position, before) = std::mem::replace(&mut self.parts[number], now);
-        if position >= self.start {
-            self.push(at, len - 1, now.0 - position, before.common(now.1));
+        let distance = now.0 - position;
+        if position < self.start || distance > u64::from(WINDOW) {
+            return false;
         }
+        let leaves_out = len > LEAST_LEFT_OUT as usize;
+        self.push(at, len - 1, distance, before.common(now.1), leaves_out);
+        if leaves_out {
+            self.left_out += len - 1;
+            self.base += len as u64 - 1;
+        }
+        leaves_out
     }
 
     /// Notes that so many bytes stood so far before, and the `common` ones before them too.
     #[inline(always)]
-    fn push(&mut self, at: usize, len: usize, distance: u64, common: usize) {
+    fn push(&mut self, at: usize, len: usize, distance: u64, common: usize, leaves_out: bool) {
         if distance > u64::from(WINDOW) {
             return;
         }
         let distance = distance as u32;
+        let at = at + self.left_out;
         let (mut start, mut end) = (at as u32, (at + len) as u32);
+        let left_out = if leaves_out { end - start } else { 0 };
         let taken = self.found.last().map_or(0, |last| last.at + last.len);
         start = start.saturating_sub(common as u32).max(taken);
         if let Some(last) = self.found.last_mut()
@@ -287,6 +313,7 @@ impl Repeats {
             && taken == start
         {
             last.len = end - last.at;
+            last.left_out += left_out;
             return;
         }
         end = end.max(start);
@@ -295,6 +322,7 @@ impl Repeats {
                 at: start,
                 len: end - start,
                 distance,
+                left_out,
             });
         }
     }
@@ -420,22 +448,31 @@ mod tests {
         let mut enricher = fields.map(|fields| enricher(FieldSet::parse(fields).unwrap()));
         let (mut noted, mut plain) = (NdjsonEncoder::new(room), NdjsonEncoder::default());
         noted.note_repeats();
-        let (mut text, mut repeated) = (Vec::new(), 0);
+        let (mut text, mut repeated) = (Vec::<u8>::new(), 0);
         let mut hand_over = |noted: &mut NdjsonEncoder| {
             let base = text.len();
-            text.extend_from_slice(noted.bytes());
-            let mut end = 0;
+            let mut stored = noted.bytes();
             for repeat in noted.repeats() {
-                assert!(repeat.at >= end && repeat.len > 0);
-                end = repeat.at + repeat.len;
+                let at = base + repeat.at as usize;
+                assert!(at >= text.len() && repeat.len > 0 && repeat.left_out <= repeat.len);
+                let literals = stored.split_off(..at - text.len()).unwrap();
+                text.extend_from_slice(literals);
+                for _ in 0..repeat.len {
+                    text.push(text[text.len() - repeat.distance as usize]);
+                }
+                let kept = stored
+                    .split_off(..(repeat.len - repeat.left_out) as usize)
+                    .unwrap();
+                if repeat.left_out == 0 {
+                    assert_eq!(
+                        String::from_utf8_lossy(&text[at..]),
+                        String::from_utf8_lossy(kept)
+                    );
+                }
                 repeated += repeat.len as usize;
-                let (at, len) = (base + repeat.at as usize, repeat.len as usize);
-                let source = at - repeat.distance as usize;
-                assert_eq!(
-                    String::from_utf8_lossy(&text[at..at + len]),
-                    String::from_utf8_lossy(&text[source..source + len]),
-                );
             }
+            text.extend_from_slice(stored);
+            assert_eq!(text.len() - base, noted.len());
             noted.clear();
             assert!(noted.repeats().is_empty());
         };
@@ -454,8 +491,11 @@ mod tests {
             }
         }
         hand_over(&mut noted);
-        // Noting changes nothing of what is written.
-        assert_eq!(text, plain.bytes());
+        // What is left out and what is not make up what is written without notes.
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            String::from_utf8_lossy(plain.bytes())
+        );
         repeated as f64 / text.len().max(1) as f64
     }
 

@@ -16,8 +16,8 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
 use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values, wide};
-use super::texts::Texts;
 use super::{delta, rle};
+use crate::texts::Texts;
 
 /// Bytes of a data page before compression, at most; one value that has more is a page.
 const PAGE_BYTES: usize = 1 << 20;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
-use super::texts::Texts;
+use crate::texts::Texts;
 
 /// The type of a column, and how Parquet tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -20,14 +20,35 @@ const PATIENCE: usize = 1 << 5;
 /// Finds repeats.
 #[derive(Debug)]
 pub(crate) struct Search {
-    /// One more than where it was, and 0 for nowhere.
-    places: Box<[u32; PLACES]>,
+    /// Where what was hashed stood, by its hash.
+    places: Box<[Place; PLACES]>,
+    /// What is searched of the text at hand.
+    stretches: Vec<Stretch>,
+}
+
+/// A place in the text.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Where, plus one: 0 is nowhere.
+    at: u32,
+    /// Its stretch.
+    stretch: u32,
+}
+
+/// A part of the text that no known repeat covers.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    start: usize,
+    end: usize,
+    /// How many bytes are left out of the text before it.
+    left_out: usize,
 }
 
 impl Default for Search {
     fn default() -> Search {
         Search {
-            places: Box::new([0; PLACES]),
+            places: Box::new([Place::default(); PLACES]),
+            stretches: Vec::new(),
         }
     }
 }
@@ -36,50 +57,86 @@ impl Search {
     /// Makes `all` the repeats that are known and those that are found between them, in order.
     pub fn among(&mut self, text: &[u8], known: &[Repeat], all: &mut Vec<Repeat>) {
         all.clear();
-        self.places.fill(0);
-        let mut start = 0;
+        self.places.fill(Place::default());
+        self.stretches.clear();
+        let (mut start, mut left_out) = (0, 0);
         for repeat in known {
-            self.stretch(text, start, repeat.at as usize, all);
+            let end = (repeat.at as usize).saturating_sub(left_out);
+            self.stretch(text, start, end, left_out, all);
             all.push(*repeat);
-            start = repeat.at.saturating_add(repeat.len) as usize;
+            start = end.saturating_add(repeat.len.saturating_sub(repeat.left_out) as usize);
+            left_out += repeat.left_out as usize;
         }
-        self.stretch(text, start, text.len(), all);
+        self.stretch(text, start, text.len(), left_out, all);
     }
 
     #[inline]
-    fn stretch(&mut self, text: &[u8], start: usize, end: usize, found: &mut Vec<Repeat>) {
+    fn stretch(
+        &mut self,
+        text: &[u8],
+        start: usize,
+        end: usize,
+        left_out: usize,
+        found: &mut Vec<Repeat>,
+    ) {
         let end = end.min(text.len());
         if end.saturating_sub(start) >= STRETCH {
-            self.search(text, start, end, found);
+            let stretch = Stretch {
+                start,
+                end,
+                left_out,
+            };
+            self.search(text, stretch, found);
         }
     }
 
-    fn search(&mut self, text: &[u8], start: usize, end: usize, found: &mut Vec<Repeat>) {
+    fn search(&mut self, text: &[u8], stretch: Stretch, found: &mut Vec<Repeat>) {
+        let number = self.stretches.len() as u32;
+        self.stretches.push(stretch);
+        let Stretch { start, end, .. } = stretch;
         let (mut at, mut done, mut misses) = (start, start, 0);
         while at + 8 <= end {
             let Some(word) = word(text, at) else { return };
-            let place = &mut self.places[slot(word)];
-            let before = std::mem::replace(place, at as u32 + 1) as usize;
-            let same = match before.checked_sub(1) {
-                Some(before) => common(text, before, at, end),
-                None => 0,
+            let now = Place {
+                at: at as u32 + 1,
+                stretch: number,
             };
-            if same < HASHED {
+            let place = std::mem::replace(&mut self.places[slot(word)], now);
+            // Text that is left out may stand between two stretches: what is compared stays within one.
+            let before = match place.at.checked_sub(1) {
+                Some(before) => self
+                    .stretches
+                    .get(place.stretch as usize)
+                    .map(|stretch| (before as usize, *stretch)),
+                None => None,
+            };
+            let same = before.map_or(0, |(before, stretch)| {
+                let room = if place.stretch == number {
+                    end - at
+                } else {
+                    stretch.end - before
+                };
+                common(text, before, at, end.min(at + room))
+            });
+            let Some((mut source, stretch_before)) = before.filter(|_| same >= HASHED) else {
                 misses += 1;
                 at += 1 + misses / PATIENCE;
                 continue;
-            }
+            };
             misses = 0;
-            let (mut source, mut from) = (before - 1, at);
-            while from > done && source > 0 && text[source - 1] == text[from - 1] {
+            let mut from = at;
+            while from > done && source > stretch_before.start && text[source - 1] == text[from - 1]
+            {
                 (source, from) = (source - 1, from - 1);
             }
             at += same;
             done = at;
+            let left_out = stretch.left_out - stretch_before.left_out;
             found.push(Repeat {
-                at: from as u32,
+                at: (from + stretch.left_out) as u32,
                 len: (at - from) as u32,
-                distance: (from - source) as u32,
+                distance: (from - source + left_out) as u32,
+                left_out: 0,
             });
         }
     }
@@ -136,7 +193,7 @@ mod tests {
             for (skip, len) in holes {
                 let at = known.last().map_or(0, |last| last.at + last.len) as usize + skip;
                 if len > 0 && at + len <= text.len() {
-                    known.push(Repeat { at: at as u32, len: len as u32, distance: 1 });
+                    known.push(Repeat { at: at as u32, len: len as u32, distance: 1, left_out: 0 });
                 }
             }
             let mut search = Search::default();

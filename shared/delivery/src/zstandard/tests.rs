@@ -131,24 +131,40 @@ fn repeat(at: usize, len: usize, distance: usize) -> Repeat {
         at: at as u32,
         len: len as u32,
         distance: distance as u32,
+        left_out: 0,
     }
 }
 
-/// The frame of a text in pieces that end there; repeats are cut where they end.
-fn frame(text: &[u8], repeats: &[(usize, usize, usize)], ends: &[usize]) -> Vec<u8> {
+/// The frame of a text in pieces that end there; repeats are cut where they end. Of every so many repeats, one is left
+/// out of the text but for some bytes.
+fn frame(
+    text: &[u8],
+    repeats: &[(usize, usize, usize)],
+    ends: &[usize],
+    leaves_out: Option<usize>,
+) -> Vec<u8> {
     let mut frame = Frame::new();
     let mut written = frame.written();
     let mut start = 0;
     for &end in ends.iter().chain([&text.len()]) {
-        let of_piece: Vec<Repeat> = repeats
-            .iter()
-            .filter(|&&(at, len, _)| at < end && at + len > start)
-            .map(|&(at, len, distance)| {
-                let first = at.max(start);
-                repeat(first - start, (at + len).min(end) - first, distance)
-            })
-            .collect();
-        frame.write(&text[start..end], &of_piece);
+        let mut of_piece = Vec::new();
+        let (mut stored, mut done) = (Vec::new(), start);
+        for (number, &(at, len, distance)) in repeats.iter().enumerate() {
+            if at >= end || at + len <= start {
+                continue;
+            }
+            let first = at.max(start);
+            let mut repeat = repeat(first - start, (at + len).min(end) - first, distance);
+            if leaves_out.is_some_and(|every| number % every == 0) && repeat.len >= LEAST_LEFT_OUT {
+                let kept = number as u32 % 7;
+                repeat.left_out = repeat.len - kept;
+                stored.extend_from_slice(&text[done..first + kept as usize]);
+                done = first + repeat.len as usize;
+            }
+            of_piece.push(repeat);
+        }
+        stored.extend_from_slice(&text[done..end]);
+        frame.write(&stored, &of_piece);
         assert!(frame.written() >= written);
         written = frame.written();
         start = end;
@@ -177,11 +193,12 @@ proptest! {
     fn what_is_written_is_read(
         steps in prop::collection::vec(step(), 0..6),
         ends in prop::collection::vec(0..1_000_000_usize, 0..6),
+        leaves_out in prop_oneof![Just(None), (1..4_usize).prop_map(Some)],
     ) {
         let (text, repeats) = text(&steps);
         let mut ends: Vec<usize> = ends.into_iter().filter(|&end| end <= text.len()).collect();
         ends.sort_unstable();
-        prop_assert!(decoded(&frame(&text, &repeats, &ends)) == text);
+        prop_assert!(decoded(&frame(&text, &repeats, &ends, leaves_out)) == text);
     }
 
     /// Of a text that is the same everywhere, all repeats are true.
@@ -197,7 +214,7 @@ proptest! {
         let whole = &text[..len - len % period as usize];
         let repeats: Vec<Repeat> = repeats
             .into_iter()
-            .map(|(at, len, distance)| Repeat { at, len, distance: distance / period * period })
+            .map(|(at, len, distance)| Repeat { at, len, distance: distance / period * period, left_out: 0 })
             .collect();
         let mut frame = Frame::new();
         frame.write(whole, &repeats);
@@ -219,9 +236,9 @@ proptest! {
             repeat(20, 10, 0),
             repeat(20, 10, WINDOW as usize + 1),
             repeat(20, 2 * len - 19, 1),
-            Repeat { at: 20, len: u32::MAX, distance: 1 },
-            Repeat { at: u32::MAX, len: 9, distance: 1 },
-            Repeat { at: u32::MAX, len: u32::MAX, distance: u32::MAX },
+            Repeat { at: 20, len: u32::MAX, distance: 1, left_out: 0 },
+            Repeat { at: u32::MAX, len: 9, distance: 1, left_out: 0 },
+            Repeat { at: u32::MAX, len: u32::MAX, distance: u32::MAX, left_out: 0 },
             repeat(len, 100, len),
             repeat(len + 50, 100, 7),
             repeat(len - 50, 40, 7),

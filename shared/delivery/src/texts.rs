@@ -30,7 +30,7 @@ const MASKS: [Words; WINDOW + 1] = {
 
 /// Texts with numbers, in the order they came.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     /// All texts, and room for a window behind the last one.
     bytes: Vec<u8>,
     /// Where each text starts, and its length.
