@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! member ─▶ the same member with the same value ─▶ the whole is a repeat
-//!       └─▶ the same member of the record before ─▶ its name is, and what the values begin with
+//!       └─▶ the same member of one of the two records before ─▶ its name is, and what the values begin with
 //! part of an enrichment ─▶ the same part
 //! ```
+//!
+//! Both directions of a connection often stand one after the other. What could be repeated from either of the two records
+//! before is repeated from the one that the repeat before it is of: both are one repeat then.
 //!
 //! Parts that stood before are left out of the text: who compresses it need not see them, and copying them would be
 //! most of the work.
@@ -15,7 +18,8 @@
 use super::PIECE;
 use crate::zstandard::{LEAST_LEFT_OUT, Repeat, WINDOW};
 
-/// Values of fewer bytes are compared with the last record's only: the distance to another costs as much as they do.
+/// Values of fewer bytes are compared with those of the last records only: the distance to another costs as much as they
+/// do.
 const LONG: usize = 11;
 
 /// Values of at most so many bytes are compared as one word.
@@ -90,7 +94,7 @@ const MASKS: [Text; PIECE + 1] = {
     masks
 };
 
-/// A value as it was written last.
+/// A value as it was written.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     text: Text,
@@ -104,7 +108,8 @@ struct Seen {
 /// The values of a column.
 #[derive(Debug, Default)]
 struct Column {
-    last: Seen,
+    /// Those of the last two records, by turns.
+    recent: [Seen; 2],
     /// Long values by their hash; a power of two, or none yet.
     slots: Vec<Slot>,
     /// How many were put there.
@@ -147,6 +152,8 @@ pub(super) struct Repeats {
     /// Where the parts of enrichments stood, by their numbers.
     parts: Vec<(u64, Before)>,
     before: Before,
+    /// Whose turn it is among the last two records: the one that this one takes the place of.
+    turn: usize,
 }
 
 impl Default for Repeats {
@@ -159,6 +166,7 @@ impl Default for Repeats {
             columns: Vec::new(),
             parts: Vec::new(),
             before: Before::Unknown,
+            turn: 0,
         }
     }
 }
@@ -202,6 +210,7 @@ impl Repeats {
             0 => Before::Unknown,
             _ => Before::Record,
         };
+        self.turn = 1 - self.turn;
     }
 
     /// Something was written of which nothing is known but how it ends.
@@ -220,39 +229,60 @@ impl Repeats {
 
     #[inline(always)]
     fn short(&mut self, column: usize, member: Member<'_>) {
-        let Some(Column { last, .. }) = self.columns.get_mut(column) else {
+        let position = self.base + member.at as u64;
+        let as_before = self.as_before(position);
+        let Some(Column { recent, .. }) = self.columns.get_mut(column) else {
             return;
         };
         let word = masked_word(member.piece, member.len);
         let len = member.len as u8;
-        let value_len = match last.text[0] == word && last.len == len {
+        let is_same = |seen: &Seen| seen.text[0] == word && seen.len == len;
+        let chosen = choose(recent, self.turn, is_same, as_before);
+        let value_len = match is_same(chosen) {
             true => member.len + member.after_len - 1,
-            false => common_word(last.text[0], word).min(len.min(last.len).into()),
+            false => common_word(chosen.text[0], word).min(len.min(chosen.len).into()),
         };
-        let (source, before) = (last.position, last.before);
+        let (source, before) = (chosen.position, chosen.before);
+        let oldest = &mut recent[self.turn];
         // The words behind are those of a longer value: lengths tell that they do not count.
-        (last.text[0], last.len) = (word, len);
-        (last.position, last.before) = (self.base + member.at as u64, self.before);
+        (oldest.text[0], oldest.len) = (word, len);
+        (oldest.position, oldest.before) = (position, self.before);
         self.note(member, source, before, value_len);
     }
 
     #[inline(never)]
     fn long(&mut self, column: usize, member: Member<'_>) {
+        let position = self.base + member.at as u64;
+        let as_before = self.as_before(position);
         let Some(column) = self.columns.get_mut(column) else {
             return;
         };
         let now = Seen {
             text: masked(member.piece, member.len),
-            position: self.base + member.at as u64,
+            position,
             len: member.len as u8,
             before: self.before,
         };
-        let seen = column.see(now);
-        let value_len = match seen.text == now.text && seen.len == now.len {
+        let is_same = |seen: &Seen| seen.text == now.text && seen.len == now.len;
+        let mut seen = *choose(&column.recent, self.turn, is_same, as_before);
+        column.recent[self.turn] = now;
+        let mut is_known = is_same(&seen);
+        if !is_known && let Some((position, before)) = column.see(&now) {
+            (seen.position, seen.before) = (position, before);
+            is_known = true;
+        }
+        let value_len = match is_known {
             true => member.len + member.after_len - 1,
             false => common_prefix(&seen.text, &now.text).min(now.len.min(seen.len).into()),
         };
         self.note(member, seen.position, seen.before, value_len);
+    }
+
+    /// Where a member would stand that is repeated from as far before as what was repeated last.
+    #[inline(always)]
+    fn as_before(&self, position: u64) -> u64 {
+        let distance = self.found.last().map_or(0, |last| last.distance);
+        position.wrapping_sub(distance.into())
     }
 
     /// Notes that a member's name and so many bytes behind it stood there.
@@ -347,25 +377,16 @@ impl Slot {
 }
 
 impl Column {
-    /// Notes a value of more than a word; returns the last one, or the same one when it was seen before it.
+    /// Notes a value that neither of the last two records has; returns where it stood last, if it is known.
     #[inline]
-    fn see(&mut self, now: Seen) -> Seen {
-        let mut seen = self.last;
-        self.last = now;
-        if (LONG..=SLOT).contains(&now.len.into()) {
-            let is_last = seen.text == now.text;
-            let slot = self.slot(&now.text);
-            let known = slot.seen(&now.text);
-            *slot = Slot::new(&now);
-            if let Some((position, before)) = known.filter(|_| !is_last) {
-                seen = Seen {
-                    position,
-                    before,
-                    ..now
-                };
-            }
+    fn see(&mut self, now: &Seen) -> Option<(u64, Before)> {
+        if !(LONG..=SLOT).contains(&now.len.into()) {
+            return None;
         }
-        seen
+        let slot = self.slot(&now.text);
+        let known = slot.seen(&now.text);
+        *slot = Slot::new(now);
+        known
     }
 
     /// The slot of a text.
@@ -388,6 +409,23 @@ impl Column {
             self.slots[slot_of(&[a, b, c, 0], room)] = slot;
         }
     }
+}
+
+/// The one to repeat of the values of the last two records: the same one; of two, the one that stands there.
+#[inline(always)]
+fn choose(
+    recent: &[Seen; 2],
+    turn: usize,
+    is_same: impl Fn(&Seen) -> bool,
+    as_before: u64,
+) -> &Seen {
+    let [older, newer] = [&recent[turn], &recent[1 - turn]];
+    let takes_older = match (is_same(older), is_same(newer)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => older.position == as_before,
+    };
+    if takes_older { older } else { newer }
 }
 
 /// The place of a text among so many slots, a power of two.
