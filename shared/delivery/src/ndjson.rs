@@ -136,7 +136,7 @@ impl NdjsonEncoder {
         self.output.written == 0
     }
 
-    /// What was written, without what [`NdjsonEncoder::repeats`] say that is left out.
+    /// What was written. An encoder that notes repeats leaves some of it out.
     pub fn bytes(&self) -> &[u8] {
         &self.output.buffer[..self.output.written]
     }

@@ -30,7 +30,7 @@ const NOWHERE: u64 = 0;
 
 /// Slots of a column's long values at first, and at most: more of them would be looked for in slower memory.
 const FIRST_SLOTS: usize = 1 << 6;
-const MAX_SLOTS: usize = 1 << 11;
+const MAX_SLOTS: usize = 1 << 10;
 
 /// A repeat of fewer bytes costs more than its bytes, unless it goes on where the one before ended.
 const LEAST: u32 = 5;

@@ -29,6 +29,7 @@ mod facts;
 mod firewall;
 mod memo;
 mod plan;
+mod reached;
 mod seat;
 mod transit_gateway;
 mod vpc;
@@ -39,7 +40,8 @@ use facts::{Class, DeviceFacts, FactsKey, ShownKey, Standing};
 pub(super) use memo::Mixing;
 use memo::{Numbered, Slots};
 use plan::{Plan, Values};
-use seat::{Far, Ground, Reached, Seats};
+use reached::Reached;
+use seat::{Ground, Seats};
 
 /// What `device` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,9 +284,8 @@ struct Own {
 /// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory.
 const MAX_KEPT: usize = 1 << 14;
 
-/// Slots of what was shown, and of far addresses, at most: there are few ways to show something, and many addresses.
+/// Slots of what was shown, at most: there are few ways to show something.
 const MOST_SHOWN: usize = 1 << 14;
-const MOST_REACHED: usize = 1 << 17;
 
 /// Enriches records.
 pub struct Enricher {
@@ -311,7 +312,7 @@ pub struct Enricher {
     shown: Slots<ShownKey, u32, MOST_SHOWN>,
     standings: Numbered<Standing>,
     seats: Seats,
-    reached: Slots<Far, Reached, MOST_REACHED>,
+    reached: Reached,
     plan: Plan,
     rejection: Rejection,
     guards: Guards,
@@ -347,7 +348,7 @@ impl Enricher {
             shown: Slots::default(),
             standings: Numbered::default(),
             seats: Seats::default(),
-            reached: Slots::default(),
+            reached: Reached::default(),
             plan: Plan::default(),
             rejection: Rejection::default(),
             guards: Guards::default(),

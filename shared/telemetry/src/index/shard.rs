@@ -461,7 +461,7 @@ impl Cell for Tenure {
 }
 
 /// A range of times in Unix seconds, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Range32 {
     /// The first second.
     pub from: u32,

@@ -78,6 +78,10 @@ impl<K, V, const MOST: usize> Default for Slots<K, V, MOST> {
 }
 
 impl<K: Copy + Eq + Hash, V: Copy, const MOST: usize> Slots<K, V, MOST> {
+    /// Bytes that a slot takes.
+    #[cfg(test)]
+    pub(super) const SLOT_BYTES: usize = size_of::<Slot<K, V>>();
+
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.missed = 0;

@@ -8,6 +8,7 @@ use super::Enricher;
 use super::facts::Standing;
 use super::memo::Mixing;
 use super::plan::Values;
+use super::reached::Far;
 use crate::enrichment::resolution::{Interface, NONE, Near, Told, is_public};
 use crate::enrichment::transfer::InterfaceKind;
 use crate::flow::field::Field;
@@ -166,25 +167,6 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
     steps.dedup_by_key(|step| step.from);
     steps.reverse();
     steps
-}
-
-/// An address as seen from a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Far {
-    /// The upper and the lower half of the address: a number of 128 bits would leave gaps in each slot.
-    address: (u64, u64),
-    place: u32,
-    /// The number of the service's name that the record tells; `NONE` for none.
-    service: u32,
-}
-
-/// Who has an address.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reached {
-    /// When it holds.
-    valid: Range32,
-    /// The side's number.
-    number: u32,
 }
 
 /// Routes of these kinds lead to the internet.
@@ -386,14 +368,10 @@ impl Enricher {
         };
         let address_bits = bits(address);
         let (place, way) = self.way(seat, address_bits, address);
-        let far = Far {
-            address: ((address_bits >> 64) as u64, address_bits as u64),
-            place,
-            service: service_number,
-        };
-        let number = match self.reached.get(&far) {
-            Some(reached) if reached.valid.contains(time) => reached.number,
-            _ => self.find_reached(seat, far, address, time, service),
+        let far = Far::new(address_bits, place, service_number);
+        let number = match self.reached.get(&far, time) {
+            Some(number) => number,
+            None => self.find_reached(seat, far, address, time, service),
         };
         (number, way)
     }
@@ -413,7 +391,7 @@ impl Enricher {
         };
         let (found, valid) = self.resolver.far(&near, address, time, service);
         let number = self.number(found);
-        self.reached.put(far, Reached { valid, number });
+        self.reached.put(far, valid, number);
         number
     }
 
