@@ -338,12 +338,16 @@ impl<S: ObjectSource> Pipeline<'_, S> {
         let mut lanes = Vec::new();
         for lane in self.lanes {
             let (return_sender, returned) = std::sync::mpsc::channel::<Batch>();
+            let reuses_memory = lane.packing.encoding.reuses_memory();
             let mut queues = Vec::new();
             for outlet in &lane.outlets {
                 let (sender, queue) = mpsc::channel(1);
                 let return_sender = return_sender.clone();
-                // The reader may have ended before the last batches come back.
-                let returned = move |batch| drop(return_sender.send(batch));
+                let returned = move |batch| match reuses_memory {
+                    // The reader may have ended before the last batches come back.
+                    true => drop(return_sender.send(batch)),
+                    false => drop(batch),
+                };
                 draining.push(outlet.drain(queue, returned, &refusals));
                 queues.push(sender);
             }

@@ -74,7 +74,7 @@ pub struct LaneInput {
     pub packing: Arc<Packing>,
     /// The queues of the lane's outlets.
     pub queues: Vec<mpsc::Sender<Batch>>,
-    /// Batches that an outlet confirmed, whose memory can be used again.
+    /// Batches that an outlet confirmed, where their memory is used again.
     pub returned: std::sync::mpsc::Receiver<Batch>,
 }
 

@@ -181,6 +181,12 @@ impl Encoding {
         })
     }
 
+    /// Whether memory of delivered batches is worth being kept for the next ones: it is where touching fresh memory
+    /// takes longer than encoding into it.
+    pub const fn reuses_memory(self) -> bool {
+        matches!(self.compression, Compression::None) && !self.format.is_compressed()
+    }
+
     /// The media type of the format, compressed or not.
     pub const fn content_type(self) -> &'static str {
         match self.format {
@@ -284,9 +290,15 @@ impl Encoder {
     pub fn new(format: Format, fields: &FieldSet, bytes: usize) -> Result<Encoder, EncodingError> {
         Ok(match format {
             Format::Ndjson => Encoder::Ndjson(Box::new(NdjsonEncoder::new(bytes))),
-            Format::Parquet => Encoder::Parquet(Box::new(ParquetEncoder::new(fields.clone())?)),
+            Format::Parquet => {
+                let encoder = ParquetEncoder::new(fields.clone())?.with_room(bytes);
+                Encoder::Parquet(Box::new(encoder))
+            }
             Format::Ocsf => Encoder::Ocsf(Box::new(OcsfEncoder::new(bytes))),
-            Format::OcsfParquet => Encoder::OcsfParquet(Box::new(OcsfParquetEncoder::new()?)),
+            Format::OcsfParquet => {
+                let encoder = OcsfParquetEncoder::new()?.with_room(bytes);
+                Encoder::OcsfParquet(Box::new(encoder))
+            }
             Format::Otlp => Encoder::Otlp(Box::default()),
             Format::Influx => return Err(Content::Records.refuses(format)),
         })

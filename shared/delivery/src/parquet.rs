@@ -212,6 +212,14 @@ impl ParquetEncoder {
         self
     }
 
+    /// The same for files that are expected to be taken when they have about this many bytes: their buffer need not
+    /// grow.
+    #[must_use]
+    pub fn with_room(mut self, bytes: usize) -> ParquetEncoder {
+        self.file.expect(bytes);
+        self
+    }
+
     /// Whether a record can be written to the file that is open: it is of the same kind, and its own columns leave
     /// the same enriched fields their names. Otherwise the file must be taken first.
     #[inline]

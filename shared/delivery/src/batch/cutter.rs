@@ -257,8 +257,9 @@ impl<E: Encode> Cutter<E> {
             None => open.encoder.take(std::mem::take(&mut self.spare))?,
         };
         self.idle = Some(open.encoder).filter(E::is_lasting);
-        // Buffers grow by doubling, and several batches wait at once.
-        if bytes.capacity() - bytes.len() > bytes.len() / 4 {
+        // Several batches wait at once: each takes what it needs, unless its memory comes back.
+        let spare = bytes.capacity() - bytes.len();
+        if !self.packing.encoding.reuses_memory() || spare > bytes.len() / 4 {
             bytes.shrink_to_fit();
         }
         let partitioning = &self.packing.partitioning;
@@ -295,10 +296,11 @@ impl<E: Encode> Cutter<E> {
         open.into_iter().try_for_each(|open| self.close(open))
     }
 
-    /// Gives a delivered batch's memory back. Without it every batch takes fresh memory, and
-    /// touching that costs more than encoding into it.
+    /// Gives a delivered batch's memory back, where that is used again: see [`Encoding::reuses_memory`].
+    ///
+    /// [`Encoding::reuses_memory`]: crate::encoding::Encoding::reuses_memory
     pub fn recycle(&mut self, batch: Batch) {
-        if self.packing.encoding.compression != Compression::None {
+        if !self.packing.encoding.reuses_memory() {
             return;
         }
         if let Ok(bytes) = batch.bytes.try_into_mut() {

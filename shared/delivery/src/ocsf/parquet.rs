@@ -118,6 +118,14 @@ impl OcsfParquetEncoder {
         })
     }
 
+    /// The same for files that are expected to be taken when they have about this many bytes: their buffer need not
+    /// grow.
+    #[must_use]
+    pub fn with_room(mut self, bytes: usize) -> OcsfParquetEncoder {
+        self.file.expect(bytes);
+        self
+    }
+
     /// About the bytes that the file would have now.
     pub fn len(&self) -> usize {
         self.file.len() + self.times.len() * self.estimate

@@ -31,9 +31,14 @@ const MAGIC: &[u8] = b"PAR1";
 /// Bytes that the footer has for a column of a row group, about.
 const FOOTER_BYTES: usize = 110;
 
+/// Files become larger than was expected, by a part like this: the last row group is estimated.
+const OVER: usize = 8;
+
 /// A Parquet file in the making.
 pub struct FileWriter {
     output: Vec<u8>,
+    /// Room that the output has from the first row group on.
+    room: usize,
     groups: Vec<Group>,
     chunks: ChunkWriter,
     level: ZstdLevel,
@@ -54,11 +59,17 @@ impl FileWriter {
     pub fn new(level: i32) -> Result<FileWriter, ParquetError> {
         Ok(FileWriter {
             output: Vec::new(),
+            room: 0,
             groups: Vec::new(),
             chunks: ChunkWriter::new(level)?,
             level: ZstdLevel::try_new(level)?,
             columns: 0,
         })
+    }
+
+    /// Says that files are finished when they have about this many bytes.
+    pub fn expect(&mut self, bytes: usize) {
+        self.room = bytes.saturating_add(bytes / OVER);
     }
 
     /// Bytes written, and about those of the footer.
@@ -83,6 +94,9 @@ impl FileWriter {
         sorted_by: Option<&str>,
     ) -> Result<(), ParquetError> {
         if self.output.is_empty() {
+            // A buffer that grows by doubling has twice the room, and both at once for a moment. Where there is no
+            // such room, since nothing bounds the file, it grows all the same.
+            drop(self.output.try_reserve_exact(self.room));
             self.output.extend_from_slice(MAGIC);
         }
         let mut chunks = HashMap::new();
