@@ -349,7 +349,7 @@ impl Encode for Encoder {
     }
 
     fn is_lasting(&self) -> bool {
-        matches!(self, Encoder::Ndjson(_))
+        !matches!(self, Encoder::Otlp(_))
     }
 
     fn compressor(
@@ -388,8 +388,10 @@ fn span(record: &Record<'_>, seconds: Option<i64>) -> Option<i64> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::encoding::Compression;
+    use crate::encoding::{Compression, Content};
+    use crate::parquet::tests::generated;
     use std::io::Read;
+    use telemetry::generate::LogFormat;
     use telemetry::{LogReader, ReadOptions, Row};
 
     /// A batch of these bytes.
@@ -480,6 +482,40 @@ pub(crate) mod tests {
             }
             .tag()
         );
+    }
+
+    #[test]
+    fn batches_depend_on_their_own_records_alone() {
+        let log = String::from_utf8(generated(LogFormat::VpcV5, 3000)).unwrap();
+        // Rows that say that there is no data are no records.
+        let lines = log.split_inclusive('\n');
+        let log: String = lines.filter(|line| !line.contains("DATA")).collect();
+        let (header, rows) = log.split_at(log.find('\n').unwrap() + 1);
+        let rows: Vec<&str> = rows.lines().collect();
+        for format in Content::Records.formats() {
+            let packing = |max_records, max_bytes| {
+                let encoding = Encoding {
+                    format: *format,
+                    ..Encoding::NDJSON
+                };
+                Packing {
+                    encoding,
+                    max_records,
+                    ..Packing::ndjson(max_bytes)
+                }
+            };
+            let parts = packed(&log, &["a"], packing(1000, 100_000));
+            assert!(parts.len() > 2);
+            let mut rows = rows.iter().copied();
+            for part in parts {
+                let own: Vec<&str> = rows.by_ref().take(part.records as usize).collect();
+                let own = [header, &own.join("\n"), "\n"].concat();
+                let alone = packed(&own, &["a"], packing(u64::MAX, usize::MAX));
+                assert_eq!(alone.len(), 1);
+                assert!(alone[0].bytes == part.bytes, "{format:?}");
+            }
+            assert_eq!(rows.next(), None);
+        }
     }
 
     #[test]

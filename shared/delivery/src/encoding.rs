@@ -62,7 +62,7 @@ impl Format {
     /// Memory of rows that wait to be encoded together, at most, in bytes.
     pub(crate) const fn rows_bytes(self) -> usize {
         match self {
-            Format::Parquet => parquet::GROUP_BYTES,
+            Format::Parquet => parquet::ROWS_BYTES,
             Format::OcsfParquet => ocsf::parquet::GROUP_BYTES,
             Format::Ndjson | Format::Ocsf | Format::Otlp | Format::Influx => 0,
         }

@@ -49,7 +49,7 @@ pub use rows::{RowKind, RowsEncoder};
 use columns::{
     Column, ColumnType, ColumnValue, NONE, Recurring, Selection, Source, Table, Values, wide,
 };
-use shared::Shared;
+use shared::{Cell, Shared};
 
 /// The version of the schema, in each file's metadata: it changes when a column changes its name, type or meaning,
 /// and not when one is added.
@@ -62,12 +62,15 @@ pub(crate) const ZSTD_LEVEL: i32 = 1;
 const GROUP_ROWS: usize = 64 * 1024;
 
 /// Memory of the rows and texts of a row group at most.
-pub(crate) const GROUP_BYTES: usize = 12 << 20;
+const GROUP_BYTES: usize = 12 << 20;
 
-/// Bytes of records after which the memory is looked at.
-const LOOK_BYTES: usize = 1 << 20;
+/// Memory of rows and texts at most: those of the row group, and sides and facts of those before.
+pub(crate) const ROWS_BYTES: usize = GROUP_BYTES + KEPT_BYTES;
 
-/// Texts that are kept from one row group to the next.
+/// How often the memory of a row group is looked at until it is what it may be.
+const LOOKS: usize = 12;
+
+/// Texts of records that are kept from one row group to the next, at most, and what is kept of sides and facts.
 const KEPT_BYTES: usize = 4 << 20;
 
 /// Bytes a column takes of a row, about, in hundredths, until a row group has shown it.
@@ -131,6 +134,7 @@ struct FileColumn {
 pub struct ParquetEncoder {
     fields: FieldSet,
     group_rows: usize,
+    group_bytes: usize,
     file: FileWriter,
     kind: Option<RecordKind>,
     layout: Option<Arc<Layout>>,
@@ -144,6 +148,8 @@ pub struct ParquetEncoder {
     own: [Option<usize>; FlowField::ALL.len()],
     sides: Shared,
     facts: Shared,
+    /// Whether flows of several layouts were written since columns were made.
+    is_mixed: bool,
     /// For each row, the rows of sides and facts.
     parts: [Vec<u32>; 3],
     /// Bytes of a row in hundredths, by the row group before.
@@ -184,9 +190,20 @@ impl ParquetEncoder {
     /// # Errors
     /// The compression cannot be set up, for want of memory.
     pub fn new(fields: FieldSet) -> Result<ParquetEncoder, EncodingError> {
+        let tags = fields.tags().iter();
+        let tags = tags.map(|key| Column::new(key.clone(), ColumnType::Text));
+        let sides = SideField::ALL
+            .iter()
+            .map(|field| Column::new(field.name(), column_type(field.value_type())));
+        let facts = FlowField::ALL
+            .iter()
+            .map(|field| Column::new(field.name(), column_type(field.value_type())));
         Ok(ParquetEncoder {
+            sides: Shared::new(sides.chain(tags)),
+            facts: Shared::new(facts),
             fields,
             group_rows: GROUP_ROWS,
+            group_bytes: GROUP_BYTES,
             file: FileWriter::new(ZSTD_LEVEL).map_err(failed)?,
             kind: None,
             layout: None,
@@ -195,8 +212,7 @@ impl ParquetEncoder {
             columns: Vec::new(),
             records: Table::default(),
             own: [None; FlowField::ALL.len()],
-            sides: Shared::default(),
-            facts: Shared::default(),
+            is_mixed: false,
             parts: Default::default(),
             estimate: None,
             unseen: 0,
@@ -231,6 +247,9 @@ impl ParquetEncoder {
     }
 
     fn accepts_layout(&self, record: &Record<'_>) -> bool {
+        if self.is_empty() {
+            return true;
+        }
         self.kind.is_none_or(|kind| kind == RecordKind::of(record))
             && match record {
                 Record::Flow(flow) => self.layout.is_none() || taken(flow.layout()) == self.taken,
@@ -285,26 +304,17 @@ impl ParquetEncoder {
         let [source, destination, facts] = &mut self.parts;
         let (mut from, mut to, mut known) = (NONE, NONE, NONE);
         if let Some(enrichment) = enrichment {
-            let side = |end| {
-                move |table: &mut Table, keys: &[Box<str>]| {
-                    enrichment
-                        .side(end)
-                        .map(|side| write_side(table, side, keys))
-                        .is_some()
-                }
-            };
             let (generation, keys) = (enrichment.generation, self.fields.tags());
-            from = self.sides.row(generation, enrichment.source, |table| {
-                side(End::Source)(table, keys)
-            });
-            to = self.sides.row(generation, enrichment.destination, |table| {
-                side(End::Destination)(table, keys)
-            });
-            known = self.facts.row(generation, enrichment.facts, |table| {
-                for (field, value) in enrichment.fact_values() {
-                    table.put(field as usize, value.into());
-                }
-                enrichment.facts().is_some()
+            let side = |end| move || Some(side_cells(enrichment.side(end)?, keys));
+            from = self
+                .sides
+                .row(generation, enrichment.source, side(End::Source));
+            to = self
+                .sides
+                .row(generation, enrichment.destination, side(End::Destination));
+            known = self.facts.row(generation, enrichment.facts, || {
+                let values = enrichment.facts().map(|_| enrichment.fact_values())?;
+                Some(values.map(|(field, value)| (field as usize, value.into())))
             });
             for (field, value) in enrichment.own_values() {
                 if let Some(Some(place)) = self.own.get(field as usize) {
@@ -316,7 +326,7 @@ impl ParquetEncoder {
         destination.push(to);
         facts.push(known);
         let rows = self.records.end_row() + 1;
-        if self.unseen >= LOOK_BYTES || rows >= self.group_rows {
+        if self.unseen >= self.group_bytes / LOOKS || rows >= self.group_rows {
             self.look();
         }
     }
@@ -353,8 +363,9 @@ impl ParquetEncoder {
         self.unseen = 0;
         let rows = self.open_rows();
         let row = self.records.row_bytes() + 12;
-        let texts = self.records.text_bytes() + self.sides.table.text_bytes();
-        if rows >= self.group_rows || rows * row + texts > GROUP_BYTES {
+        let shared = self.sides.held() + self.facts.held();
+        let held = rows * row + self.records.text_bytes() + shared;
+        if rows >= self.group_rows || held > self.group_bytes {
             self.write_group();
         }
     }
@@ -367,6 +378,7 @@ impl ParquetEncoder {
         if !self.open(record, || taken(layout)) {
             return false;
         }
+        self.is_mixed = self.layout.is_some();
         self.layout = Some(Arc::clone(layout));
         self.places = layout
             .columns()
@@ -402,6 +414,9 @@ impl ParquetEncoder {
                 "a {comes} record came to a file of {holds} records with other columns; it must be taken first"
             ));
             return false;
+        }
+        if self.is_empty() {
+            self.forget_columns();
         }
         if self.kind.is_none() {
             self.kind = Some(RecordKind::of(record));
@@ -446,16 +461,6 @@ impl ParquetEncoder {
     /// Adds the columns of enriched fields, in the order in which they are delivered.
     fn add_enriched(&mut self) {
         let fields = self.fields.clone();
-        let tags = fields.tags().iter();
-        let tag_columns = tags.map(|key| Column::new(key.clone(), ColumnType::Text));
-        let side_columns = SideField::ALL
-            .iter()
-            .map(|field| Column::new(field.name(), column_type(field.value_type())));
-        self.sides.table = Table::new(side_columns.chain(tag_columns));
-        let flow_columns = FlowField::ALL
-            .iter()
-            .map(|field| Column::new(field.name(), column_type(field.value_type())));
-        self.facts.table = Table::new(flow_columns);
         for (end, part) in End::BOTH.into_iter().zip([Part::Source, Part::Destination]) {
             let section = 2 + part as u8;
             for (place, field) in SideField::ALL.iter().enumerate() {
@@ -538,16 +543,16 @@ impl ParquetEncoder {
         let time = self.kind.and_then(|kind| time_column(kind, &self.columns));
         let times = time.and_then(|time| self.records.columns().get(time.place));
         order.sort(rows, times);
-        let tables = [&self.sides.table, &self.sides.table, &self.facts.table];
+        let tables = [self.sides.table(), self.sides.table(), self.facts.table()];
         order.share(&self.parts, tables.map(Table::rows));
         let before = self.file.len();
         let [source, destination, facts] = &order.shared;
         let sources = self.columns.iter().filter_map(|column| {
             let (table, rows) = match column.part {
                 Part::Record => (&self.records, (&order.own).into()),
-                Part::Source => (&self.sides.table, Selection::Again(source)),
-                Part::Destination => (&self.sides.table, Selection::Again(destination)),
-                Part::Facts => (&self.facts.table, Selection::Again(facts)),
+                Part::Source => (self.sides.table(), Selection::Again(source)),
+                Part::Destination => (self.sides.table(), Selection::Again(destination)),
+                Part::Facts => (self.facts.table(), Selection::Again(facts)),
             };
             Some(Source {
                 name: &column.name,
@@ -566,13 +571,17 @@ impl ParquetEncoder {
             self.records.clear();
         }
         self.records.clear_rows();
-        self.sides.shrink();
-        self.facts.shrink();
+        self.sides.next_group();
+        self.facts.next_group();
+        if self.sides.kept() + self.facts.kept() > KEPT_BYTES {
+            self.sides.forget();
+            self.facts.forget();
+        }
     }
 
     /// Remembers that a column was given what it cannot hold.
     fn check(&mut self) {
-        let tables = [&self.records, &self.sides.table, &self.facts.table];
+        let tables = [&self.records, self.sides.table(), self.facts.table()];
         let defect = tables.into_iter().find_map(Table::defect);
         if let Some(name) = defect.map(str::to_owned) {
             self.fail(format!("column {name} was given a value of another type"));
@@ -593,27 +602,37 @@ impl ParquetEncoder {
     pub fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
         self.write_group();
         let defect = self.defect.take();
-        let columns = std::mem::take(&mut self.columns);
-        let kind = self.kind.take();
-        self.layout = None;
-        self.records = Table::default();
-        self.own = [None; FlowField::ALL.len()];
-        self.sides = Shared::default();
-        self.facts = Shared::default();
         self.estimate = None;
         self.unseen = 0;
-        let (Some(kind), None) = (kind, &defect) else {
-            self.file.clear();
-            return match defect {
-                Some(reason) => Err(failed(reason)),
-                None => Ok(Vec::new()),
-            };
+        let taken = match (self.kind, defect) {
+            (_, Some(reason)) => {
+                self.file.clear();
+                Err(failed(reason))
+            }
+            (Some(kind), None) if !self.file.is_empty() => {
+                let columns = self.columns.iter();
+                let schema = columns.map(|column| (&*column.name, column.column_type));
+                let file = self.file.finish(schema, metadata(kind.label()), spare);
+                file.map_err(failed)
+            }
+            _ => Ok(Vec::new()),
         };
-        let schema = columns
-            .iter()
-            .map(|column| (&*column.name, column.column_type));
-        let file = self.file.finish(schema, metadata(kind.label()), spare);
-        file.map_err(failed)
+        // Texts go as well: where row groups are cut shall not depend on the file before.
+        self.records.clear();
+        if self.is_mixed {
+            self.forget_columns();
+        }
+        taken
+    }
+
+    /// Forgets the columns: those of the next file are others.
+    fn forget_columns(&mut self) {
+        self.kind = None;
+        self.layout = None;
+        self.is_mixed = false;
+        self.columns.clear();
+        self.records = Table::default();
+        self.own = [None; FlowField::ALL.len()];
     }
 }
 
@@ -689,18 +708,18 @@ impl Order {
     }
 }
 
-/// Writes a side: its fields, then the tags of these keys.
-fn write_side(table: &mut Table, side: &Side, keys: &[Box<str>]) {
-    for (place, field) in SideField::ALL.iter().enumerate() {
-        if let Some(value) = side.value(*field) {
-            table.put(place, value.into());
-        }
-    }
-    for (key, value) in &side.tags {
-        if let Some(number) = keys.iter().position(|known| known == key) {
-            table.put(SideField::ALL.len() + number, ColumnValue::Text(value));
-        }
-    }
+/// The values of a side: its fields, then the tags of these keys.
+fn side_cells<'s>(
+    side: &'s Side,
+    keys: &'s [Box<str>],
+) -> impl Iterator<Item = Cell<'s>> + use<'s> {
+    let fields = SideField::ALL.iter().enumerate();
+    let fields = fields.filter_map(|(place, field)| Some((place, side.value(*field)?.into())));
+    let tags = side.tags.iter().filter_map(|(key, value)| {
+        let number = keys.iter().position(|known| known == key)?;
+        Some((SideField::ALL.len() + number, ColumnValue::Text(value)))
+    });
+    fields.chain(tags)
 }
 
 /// Names of a layout's columns that are no known fields but those of enriched fields.

@@ -169,6 +169,8 @@ impl OcsfParquetEncoder {
     /// empty then, too.
     pub fn take(&mut self, spare: Vec<u8>) -> Result<Vec<u8>, EncodingError> {
         self.write_group();
+        // When a file is full shall not depend on the one before.
+        self.estimate = FIRST_ESTIMATE;
         if let Some(reason) = self.defect.take() {
             self.file.clear();
             return Err(failed(reason));

@@ -6,6 +6,7 @@
 //! values from any rows of a table, so that what many records share is stored once.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -59,6 +60,37 @@ pub enum ColumnValue<'v> {
     Texts(&'v [Box<str>]),
     /// A list of whole numbers of less than 32 bits.
     Integers(&'v [u32]),
+}
+
+impl ColumnValue<'_> {
+    /// Bytes of its texts and of what is kept of a list.
+    pub(super) fn text_bytes(self) -> usize {
+        match self {
+            ColumnValue::Text(text) => text.len(),
+            ColumnValue::Texts(list) => {
+                let texts = list.iter().map(|text| text.len() + size_of::<u32>());
+                size_of::<Range<usize>>() + texts.sum::<usize>()
+            }
+            ColumnValue::Integers(list) => size_of::<Range<usize>>() + size_of_val(list),
+            _ => 0,
+        }
+    }
+}
+
+/// Equal values of one column have equal hashes.
+impl Hash for ColumnValue<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            ColumnValue::Text(text) => text.hash(state),
+            ColumnValue::Address(address) => address.hash(state),
+            ColumnValue::Integer(value) => (*value as u64).hash(state),
+            ColumnValue::Unsigned(value) => value.hash(state),
+            ColumnValue::Double(value) => value.to_bits().hash(state),
+            ColumnValue::Boolean(value) => u64::from(*value).hash(state),
+            ColumnValue::Texts(list) => list.hash(state),
+            ColumnValue::Integers(list) => list.hash(state),
+        }
+    }
 }
 
 /// No value, where values are numbers of texts or small ones.
@@ -391,6 +423,72 @@ impl Column {
             _ => false,
         }
     }
+
+    /// Whether a row has a value.
+    fn has(&self, row: usize) -> bool {
+        match &self.values {
+            Values::Texts { numbers, .. }
+            | Values::Narrow(numbers)
+            | Values::Lists { numbers, .. } => {
+                numbers.get(row).is_some_and(|number| *number != NONE)
+            }
+            Values::Documents { places, .. } => {
+                places.get(row).is_some_and(|(start, _)| *start != NONE)
+            }
+            Values::Addresses { values, .. } => {
+                values.get(row).is_some_and(|value| *value != u64::MAX)
+            }
+            Values::Wide { bits, nulls } => wide(bits, nulls, row).is_some(),
+        }
+    }
+
+    /// Whether a row has this value.
+    fn holds(&self, row: usize, value: ColumnValue<'_>) -> bool {
+        if !self.has(row) {
+            return false;
+        }
+        let number = |numbers: &[u32]| numbers.get(row).copied().unwrap_or(NONE);
+        match (&self.values, value) {
+            (Values::Texts { numbers, texts }, ColumnValue::Text(text)) => {
+                texts.get(number(numbers)) == text.as_bytes()
+            }
+            (Values::Documents { places, bytes }, ColumnValue::Text(text)) => {
+                let (start, len) = places.get(row).copied().unwrap_or_default();
+                let (start, len) = (start as usize, len as usize);
+                bytes.get(start..start + len) == Some(text.as_bytes())
+            }
+            (Values::Addresses { values, six }, ColumnValue::Address(address)) => values
+                .get(row)
+                .is_some_and(|value| six.address(*value) == address),
+            (Values::Narrow(values), ColumnValue::Integer(value)) => {
+                i64::from(number(values)) == value
+            }
+            (Values::Narrow(values), ColumnValue::Unsigned(value)) => {
+                u64::from(number(values)) == value
+            }
+            (Values::Narrow(values), ColumnValue::Boolean(value)) => {
+                number(values) == u32::from(value)
+            }
+            (Values::Wide { bits, .. }, value) => {
+                let bits = bits.get(row).copied();
+                match value {
+                    ColumnValue::Integer(value) => bits == Some(value as u64),
+                    ColumnValue::Unsigned(value) => bits == Some(value),
+                    ColumnValue::Double(value) => bits == Some(value.to_bits()),
+                    _ => false,
+                }
+            }
+            (Values::Lists { numbers, lists }, ColumnValue::Texts(list)) => {
+                let items = lists.items(number(numbers));
+                let texts = items.iter().map(|item| lists.texts.get(*item));
+                texts.eq(list.iter().map(|text| text.as_bytes()))
+            }
+            (Values::Lists { numbers, lists }, ColumnValue::Integers(list)) => {
+                lists.items(number(numbers)) == list
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Columns that grow row by row.
@@ -451,6 +549,24 @@ impl Table {
         if !fill(column, self.rows) && self.defect.is_none() {
             self.defect = Some(column.name.clone());
         }
+    }
+
+    /// Whether a row has these values and no others.
+    pub(super) fn is_row<'v>(
+        &self,
+        row: usize,
+        values: impl Iterator<Item = (usize, ColumnValue<'v>)>,
+    ) -> bool {
+        let mut there = 0;
+        for (place, value) in values {
+            let column = self.columns.get(place);
+            if !column.is_some_and(|column| column.holds(row, value)) {
+                return false;
+            }
+            there += 1;
+        }
+        let all = self.columns.iter().filter(|column| column.has(row));
+        all.count() == there
     }
 
     /// The first column that was given a value it cannot hold, if any was.
