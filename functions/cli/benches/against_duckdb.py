@@ -82,7 +82,9 @@ class Estate:
         self.directory = directory
         answers = directory / "answers"
         measure([program, "generate", "metadata", "--output", str(answers)])
-        measure([program, "collect", "--from", str(answers), "--destination", self.metadata])
+        measure([program, "collect", "--from", str(answers), "--metadata", self.metadata])
+        if not (directory / "metadata" / "index").is_dir():
+            sys.exit(f"There is no index below {self.metadata}: nothing would be enriched.")
         # In a process of its own: what this one holds counts as memory of what it starts.
         with multiprocessing.Pool(1) as pool:
             pool.apply(write_interfaces, (next(answers.rglob("*.json")), self.interfaces))

@@ -281,8 +281,9 @@ struct Own {
     rejected: bool,
 }
 
-/// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory.
-const MAX_KEPT: usize = 1 << 14;
+/// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory. A record adds a few, for which
+/// lists that double do not double once more.
+const MAX_KEPT: usize = (1 << 14) - 16;
 
 /// Slots of what was shown, at most: there are few ways to show something.
 const MOST_SHOWN: usize = 1 << 14;
