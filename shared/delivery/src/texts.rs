@@ -8,13 +8,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 const WINDOW: usize = 32;
 
 /// The bytes of a short text, followed by zeros.
-type Words = [u64; WINDOW / 8];
+pub(crate) type Words = [u64; WINDOW / 8];
 
 /// Slots at first; a power of two.
 const FIRST_SLOTS: usize = 64;
 
 /// Which bits of the words belong to a text of this length.
-const MASKS: [Words; WINDOW + 1] = {
+pub(crate) const MASKS: [Words; WINDOW + 1] = {
     let mut masks = [[0; WINDOW / 8]; WINDOW + 1];
     let mut len = 0;
     while len <= WINDOW {
@@ -226,8 +226,9 @@ impl Texts {
     }
 }
 
+/// The words of the short text that a window begins with.
 #[inline]
-fn words(window: &[u8; WINDOW], len: usize) -> Words {
+pub(crate) fn words(window: &[u8; WINDOW], len: usize) -> Words {
     let mut words = MASKS.get(len).copied().unwrap_or_default();
     for (word, bytes) in words.iter_mut().zip(window.as_chunks::<8>().0) {
         *word &= u64::from_le_bytes(*bytes);

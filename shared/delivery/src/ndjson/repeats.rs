@@ -16,6 +16,7 @@
 //! that follows takes it in, with what else stands before both of them.
 
 use super::PIECE;
+use crate::texts::{MASKS, Words, words};
 use crate::zstandard::{LEAST_LEFT_OUT, Repeat, WINDOW};
 
 /// Values of fewer bytes are compared with those of the last records only: the distance to another costs as much as they
@@ -76,28 +77,10 @@ impl Before {
     }
 }
 
-/// A value of at most [`PIECE`] bytes, zeros behind it.
-type Text = [u64; PIECE / 8];
-
-/// Masks of the first bytes of a piece, by their number.
-const MASKS: [Text; PIECE + 1] = {
-    let mut masks = [[0; PIECE / 8]; PIECE + 1];
-    let mut len = 0;
-    while len <= PIECE {
-        let mut byte = 0;
-        while byte < len {
-            masks[len][byte / 8] |= 0xff << (8 * (byte % 8));
-            byte += 1;
-        }
-        len += 1;
-    }
-    masks
-};
-
 /// A value as it was written.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    text: Text,
+    text: Words,
     /// Where its member starts, from the beginning of all that was written.
     position: u64,
     /// Bytes of the value; none were seen yet when there are none.
@@ -258,7 +241,7 @@ impl Repeats {
             return;
         };
         let now = Seen {
-            text: masked(member.piece, member.len),
+            text: words(member.piece, member.len),
             position,
             len: member.len as u8,
             before: self.before,
@@ -369,7 +352,7 @@ impl Slot {
 
     /// What was seen, if it is this text: no value holds the zeros that stand behind a shorter one.
     #[inline]
-    fn seen(&self, text: &Text) -> Option<(u64, Before)> {
+    fn seen(&self, text: &Words) -> Option<(u64, Before)> {
         let [a, b, c, _] = *text;
         let before = BEFORES[(self.place & 3) as usize];
         (self.text == [a, b, c]).then_some((self.place >> 2, before))
@@ -391,7 +374,7 @@ impl Column {
 
     /// The slot of a text.
     #[inline]
-    fn slot(&mut self, text: &Text) -> &mut Slot {
+    fn slot(&mut self, text: &Words) -> &mut Slot {
         if self.noted >= self.slots.len() && self.slots.len() < MAX_SLOTS {
             self.grow();
         }
@@ -430,7 +413,7 @@ fn choose(
 
 /// The place of a text among so many slots, a power of two.
 #[inline]
-fn slot_of(text: &Text, slots: usize) -> usize {
+fn slot_of(text: &Words, slots: usize) -> usize {
     let [a, b, c, d] = *text;
     let mixed = (a ^ c.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         ^ (b ^ d.rotate_left(29)).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
@@ -449,18 +432,9 @@ fn common_word(a: u64, b: u64) -> usize {
     (a ^ b).trailing_zeros() as usize / 8
 }
 
-#[inline]
-fn masked(piece: &[u8; PIECE], len: usize) -> Text {
-    let mut text = MASKS[len.min(PIECE)];
-    for (word, bytes) in text.iter_mut().zip(piece.as_chunks().0) {
-        *word &= u64::from_le_bytes(*bytes);
-    }
-    text
-}
-
 /// How many bytes two texts have in common at their start.
 #[inline]
-fn common_prefix(a: &Text, b: &Text) -> usize {
+fn common_prefix(a: &Words, b: &Words) -> usize {
     for (at, (a, b)) in a.iter().zip(b).enumerate() {
         if a != b {
             return WORD * at + common_word(*a, *b);
