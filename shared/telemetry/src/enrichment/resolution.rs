@@ -12,6 +12,7 @@
 //! all VPCs asked that could be reached, and then the answer counts only if one of them has the address.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -241,7 +242,8 @@ pub(super) struct Resolver {
     views: HashMap<Box<str>, Views, Mixing>,
     shards: Vec<Loaded<Shard>>,
     told: Vec<Told>,
-    told_places: HashMap<Told, u32, Mixing>,
+    /// Where what was told last with a hash stands.
+    told_places: HashMap<u64, u32, Mixing>,
     ranges: Option<Arc<AwsRanges>>,
     geography: Option<Arc<Geography>>,
     /// Seconds after which what was collected counts as stale.
@@ -291,7 +293,7 @@ impl Resolver {
             views: HashMap::default(),
             shards: Vec::new(),
             told: vec![Told::default()],
-            told_places: HashMap::from_iter([(Told::default(), 0)]),
+            told_places: HashMap::default(),
             ranges,
             geography,
             max_age,
@@ -306,7 +308,7 @@ impl Resolver {
     /// Forgets what was told, which sides refer to: only when no side is kept.
     pub fn forget(&mut self) {
         self.told.truncate(1);
-        self.told_places.retain(|_, place| *place == 0);
+        self.told_places.clear();
     }
 
     /// Gives what is told a number.
@@ -314,13 +316,15 @@ impl Resolver {
         if told == Told::default() {
             return 0;
         }
-        if let Some(place) = self.told_places.get(&told) {
-            return *place;
+        let next = self.told.len() as u32;
+        let hash = self.told_places.hasher().hash_one(&told);
+        let place = self.told_places.entry(hash).or_insert(next);
+        if self.told.get(*place as usize) != Some(&told) {
+            // Another one of the same hash is told again under another number: only room is lost.
+            *place = next;
+            self.told.push(told);
         }
-        let place = self.told.len() as u32;
-        self.told.push(told.clone());
-        self.told_places.insert(told, place);
-        place
+        *place
     }
 
     pub fn told(&self, place: u32) -> Option<&Told> {

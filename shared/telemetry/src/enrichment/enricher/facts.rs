@@ -5,7 +5,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::memo::Mixer;
-use super::{Device, Enricher, MAX_KEPT};
+use super::{Device, Enricher};
 use crate::enrichment::field::{FieldValue, FlowField};
 use crate::enrichment::resolution::{NONE, Near};
 use crate::enrichment::side::{Side, Status};
@@ -170,6 +170,9 @@ impl Hash for ShownKey {
     }
 }
 
+/// Keys whose facts are known, at most: as many as a table of 16,384 places takes before it doubles.
+const MOST_KEYS: usize = 14_336;
+
 /// What of a side decides on facts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Class {
@@ -273,7 +276,7 @@ impl Enricher {
             }
         };
         // Only a search is lost.
-        if self.fact_numbers.len() > MAX_KEPT {
+        if self.fact_numbers.len() >= MOST_KEYS {
             self.fact_numbers.clear();
         }
         self.fact_numbers.insert(key, number);
