@@ -258,7 +258,6 @@ const END: Part = Part {
 };
 
 /// How far a text has been written.
-#[derive(Clone)]
 struct Cursor<'r> {
     sound: Sound<'r>,
     /// The repeat that comes next.
@@ -269,7 +268,6 @@ struct Cursor<'r> {
 }
 
 /// The repeats that can be written; those that go on where the one before ends are joined to it.
-#[derive(Clone)]
 struct Sound<'r> {
     repeats: std::slice::Iter<'r, Repeat>,
     /// Bytes of the frame before the text.

@@ -273,16 +273,17 @@ impl Repeats {
     fn note(&mut self, member: Member<'_>, source: u64, before: Before, value_len: usize) {
         let common = before.common(self.before);
         self.before = Before::after(member.after_len);
-        if source >= self.start {
-            let distance = self.base + member.at as u64 - source;
-            self.push(
-                member.at,
-                member.name_len + value_len,
-                distance,
-                common,
-                false,
-            );
+        if let Some(distance) = self.distance(source, self.base + member.at as u64) {
+            self.push(member.at, member.name_len + value_len, distance, common, 0);
         }
+    }
+
+    /// How far before a position something stood, unless it is too far away or in another text.
+    #[inline(always)]
+    fn distance(&self, source: u64, position: u64) -> Option<u32> {
+        let distance = position - source;
+        let is_near = source >= self.start && distance <= WINDOW.into();
+        is_near.then_some(distance as u32)
     }
 
     /// A part of an enrichment comes next in the buffer, at least a comma. The same parts have the same number. Returns
@@ -296,29 +297,26 @@ impl Repeats {
             self.parts.resize(number + 1, (NOWHERE, Before::Unknown));
         }
         let (position, before) = std::mem::replace(&mut self.parts[number], now);
-        let distance = now.0 - position;
-        if position < self.start || distance > u64::from(WINDOW) {
+        let Some(distance) = self.distance(position, now.0) else {
             return false;
-        }
-        let leaves_out = len > LEAST_LEFT_OUT as usize;
-        self.push(at, len - 1, distance, before.common(now.1), leaves_out);
-        if leaves_out {
-            self.left_out += len - 1;
-            self.base += len as u64 - 1;
-        }
-        leaves_out
+        };
+        let repeated = len - 1;
+        let left_out = match repeated >= LEAST_LEFT_OUT as usize {
+            true => repeated,
+            false => 0,
+        };
+        self.push(at, repeated, distance, before.common(now.1), left_out);
+        self.left_out += left_out;
+        self.base += left_out as u64;
+        left_out > 0
     }
 
-    /// Notes that so many bytes stood so far before, and the `common` ones before them too.
+    /// Notes that so many bytes stood so far before, and the `common` ones before them too. So many are left out.
     #[inline(always)]
-    fn push(&mut self, at: usize, len: usize, distance: u64, common: usize, leaves_out: bool) {
-        if distance > u64::from(WINDOW) {
-            return;
-        }
-        let distance = distance as u32;
+    fn push(&mut self, at: usize, len: usize, distance: u32, common: usize, left_out: usize) {
         let at = at + self.left_out;
         let (mut start, mut end) = (at as u32, (at + len) as u32);
-        let left_out = if leaves_out { end - start } else { 0 };
+        let left_out = left_out as u32;
         let taken = self.found.last().map_or(0, |last| last.at + last.len);
         start = start.saturating_sub(common as u32).max(taken);
         if let Some(last) = self.found.last_mut()

@@ -4,7 +4,7 @@
 //! does depends on all that it did before. So what [`Shared::held`] tells depends on the records alone.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::columns::{Column, ColumnValue, NONE, Table};
 
@@ -23,10 +23,9 @@ pub(super) struct Shared {
     rows: Vec<u32>,
     /// The row of each number of the generation.
     known: Vec<u32>,
-    /// The first row of each hash of values.
+    /// The first row of each hash of values. It is the hash of this map: values of a table are chosen by strangers, who
+    /// shall not know which collide.
     places: HashMap<u64, u32>,
-    /// Values of a table are chosen by strangers: they shall not know which collide.
-    seed: RandomState,
     uses: Vec<Use>,
     /// The number of the row group, from zero.
     group: u32,
@@ -52,7 +51,6 @@ impl Shared {
             rows: Vec::new(),
             known: Vec::new(),
             places: HashMap::new(),
-            seed: RandomState::new(),
             uses: Vec::new(),
             group: 0,
             held: 0,
@@ -123,7 +121,7 @@ impl Shared {
         hashed: impl IntoIterator<Item = Cell<'v>>,
         values: impl Fn() -> V,
     ) -> u32 {
-        let mut hash = self.seed.build_hasher();
+        let mut hash = self.places.hasher().build_hasher();
         hashed.into_iter().for_each(|cell| cell.hash(&mut hash));
         let hash = hash.finish();
         let known = self.places.get(&hash).copied();

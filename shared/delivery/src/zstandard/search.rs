@@ -106,11 +106,8 @@ impl Search {
             let like = place.at.checked_sub(1).zip(stretch_of).map(|(before, of)| {
                 let before = before as usize;
                 // Beyond the end of another stretch, something may be left out.
-                let room = match place.stretch == number {
-                    true => end - at,
-                    false => of.end - before,
-                };
-                (before, of, common(text, before, at, end.min(at + room)))
+                let end = end.min(at + of.end - before);
+                (before, of, common(text, before, at, end))
             });
             let Some((before, of, same)) = like.filter(|(.., same)| *same >= HASHED) else {
                 misses += 1;

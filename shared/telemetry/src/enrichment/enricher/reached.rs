@@ -14,7 +14,7 @@ const MOST_USUAL: usize = 1 << 17;
 const MOST_OTHERS: usize = 1 << 15;
 
 /// The upper 96 bits of an IPv4 address among those of IPv6 (RFC 4291, section 2.5.5.2).
-const MAPPED: u128 = 0xffff;
+const MAPPED: u64 = 0xffff;
 
 /// An address as seen from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl Far {
     #[inline]
     fn usual(&self) -> Option<(u32, u32)> {
         let (upper, lower) = self.address;
-        let is_mapped = upper == 0 && u128::from(lower >> 32) == MAPPED;
+        let is_mapped = upper == 0 && lower >> 32 == MAPPED;
         (is_mapped && self.service == NONE).then_some((lower as u32, self.place))
     }
 }
