@@ -24,6 +24,7 @@ use crate::flow::record::FlowRecord;
 use crate::index::directory::Directory;
 use crate::log::Record;
 
+mod class;
 mod explanation;
 mod facts;
 mod firewall;
@@ -34,9 +35,10 @@ mod seat;
 mod transit_gateway;
 mod vpc;
 
+use class::Classes;
 use explanation::Guards;
 pub use facts::Facts;
-use facts::{Class, DeviceFacts, FactsKey, ShownKey, Standing};
+use facts::{CarriedKey, DeviceFacts, ShownKey, Standing};
 pub(super) use memo::Mixing;
 use memo::{Numbered, Slots};
 use plan::{Plan, Values};
@@ -286,7 +288,7 @@ struct Own {
 const MAX_KEPT: usize = (1 << 14) - 16;
 
 /// Slots of what was shown, at most: there are few ways to show something.
-const MOST_SHOWN: usize = 1 << 14;
+const MOST_SHOWN: usize = 1 << 13;
 
 /// Enriches records.
 pub struct Enricher {
@@ -300,13 +302,14 @@ pub struct Enricher {
     marks: Vec<Mark>,
     /// What each side was found to be, by the side's number.
     founds: Vec<Found>,
-    classes: Numbered<Class>,
+    classes: Classes,
     devices: Numbered<DeviceFacts>,
     places: Numbered<(u8, u16, u32, u32, Near)>,
     grounds: Vec<Ground>,
     ground_numbers: HashMap<Near, u32, Mixing>,
     names: Numbered<Box<str>>,
-    fact_numbers: HashMap<FactsKey, u32, Mixing>,
+    carried_numbers: HashMap<CarriedKey, u32, Mixing>,
+    shown_numbers: HashMap<ShownKey, u32, Mixing>,
     /// The first facts of a hash.
     facts_by_hash: HashMap<u64, u32, Mixing>,
     /// Facts of what was shown lately.
@@ -338,13 +341,14 @@ impl Enricher {
             side_numbers: HashMap::default(),
             marks: Vec::new(),
             founds: Vec::new(),
-            classes: Numbered::default(),
+            classes: Classes::default(),
             devices: Numbered::default(),
             places: Numbered::default(),
             grounds: Vec::new(),
             ground_numbers: HashMap::default(),
             names: Numbered::default(),
-            fact_numbers: HashMap::default(),
+            carried_numbers: HashMap::default(),
+            shown_numbers: HashMap::default(),
             facts_by_hash: HashMap::default(),
             shown: Slots::default(),
             standings: Numbered::default(),
@@ -383,7 +387,8 @@ impl Enricher {
         self.grounds.clear();
         self.ground_numbers.clear();
         self.names.clear();
-        self.fact_numbers.clear();
+        self.carried_numbers.clear();
+        self.shown_numbers.clear();
         self.facts_by_hash.clear();
         self.shown.clear();
         self.standings.clear();
@@ -484,7 +489,7 @@ impl Enricher {
         let side = self.resolver.side(&found, self.options.fields.tags());
         let number = self.kept.sides.len() as u32;
         self.marks.push(Mark {
-            class: self.classes.number(Class::of(&side)),
+            class: self.classes.number(&side),
             interface: found.interface(),
         });
         self.kept.sides.push(side);

@@ -791,7 +791,7 @@ fn between_interfaces(a: &End<'_>, b: &End<'_>) -> (Scope, Confidence) {
 
 /// Whether a zone id is that of a Local Zone (`usw2-lax1-az1`) or Wavelength Zone (`use1-wl1-bos-wlz1`): those
 /// of Availability Zones have two parts.
-fn is_edge_zone(zone: Option<&str>) -> bool {
+pub(super) fn is_edge_zone(zone: Option<&str>) -> bool {
     zone.is_some_and(|zone| zone.bytes().filter(|byte| *byte == b'-').count() > 1)
 }
 

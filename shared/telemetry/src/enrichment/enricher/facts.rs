@@ -4,6 +4,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::class::{Class, Classes, relations};
 use super::memo::Mixer;
 use super::{Device, Enricher};
 use crate::enrichment::field::{FieldValue, FlowField};
@@ -84,43 +85,40 @@ impl Facts {
     }
 }
 
-/// What facts depend on. Sides count by their class, since most flows of a subnet are alike.
+/// What the facts of a gateway's or firewall's own record depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct FactsKey {
+pub(super) struct CarriedKey {
     pub(super) source: u32,
     pub(super) destination: u32,
-    pub(super) hop: u32,
-    pub(super) hop_by: Option<HopSource>,
     pub(super) direction: Option<FlowDirection>,
-    pub(super) path: Option<u8>,
-    pub(super) rejected: bool,
+    /// Whether it is an entry about a flow.
+    pub(super) is_flow: bool,
     /// The kind of log, and the number of the gateway's or firewall's name.
     pub(super) log: (u8, u32),
     pub(super) shard: u16,
-    pub(super) route: Option<(u32, u32)>,
-    pub(super) own: u32,
-    /// Whether the interface has a public address.
-    pub(super) public: bool,
-    pub(super) device: u32,
+    /// The attachments of the gateway, or the firewall's VPC and subnet.
+    pub(super) between: (u32, u32),
 }
 
-/// What of the place of a log facts depend on.
+/// What of the place of a log facts depend on, beside the class of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Standing {
     pub(super) shard: u16,
-    pub(super) own: u32,
+    pub(super) kind: InterfaceKind,
     /// Whether the interface has a public address.
     pub(super) public: bool,
     pub(super) device: u32,
 }
 
-/// What a record of a VPC flow log shows, in terms of what is numbered: all that its facts depend on. Sides and the
-/// hop count by their class, since most flows of a subnet are alike.
+/// What a record of a VPC flow log shows, in terms of what is numbered: all that its facts depend on. Sides, the hop and
+/// the interface itself count by their class.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown {
     pub(super) source: u32,
     pub(super) destination: u32,
-    /// Number of what facts depend on at the place of the log.
+    /// The class of the interface that logs.
+    pub(super) own: u32,
+    /// Number of what else facts depend on at the place of the log.
     pub(super) standing: u32,
     pub(super) direction: Option<FlowDirection>,
     /// `traffic-path`.
@@ -132,9 +130,10 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The same in few words: other ones for whatever differs.
+    /// The same in few words. Classes count by their sort, and by which of them are in the same VPC or zone: what is
+    /// shown alike has the same facts.
     #[inline]
-    fn key(&self) -> ShownKey {
+    fn key(&self, classes: &Classes) -> ShownKey {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         let (kind, gateway) = self.route.unwrap_or((NONE, NONE));
         let (hop, hop_by) = match self.hop {
@@ -149,19 +148,22 @@ impl Shown {
             Some(FlowDirection::Egress) => 2,
         };
         let path = self.path.map_or(0, |path| 1 + u32::from(path));
-        let marks = direction | u32::from(self.rejected) << 2 | hop_by << 3 | path << 8;
-        ShownKey([
-            pair(self.source, self.destination),
-            pair(self.standing, hop),
-            pair(kind, gateway),
-            marks.into(),
-        ])
+        let ends = [self.source, self.destination, self.own, hop].map(|end| classes.traits(end));
+        let marks = direction
+            | u32::from(self.rejected) << 2
+            | hop_by << 3
+            | path << 5
+            | u32::from(relations(ends)) << 14;
+        let sorts = ends
+            .iter()
+            .fold(0, |sorts, end| sorts << 16 | u64::from(end.sort));
+        ShownKey([sorts, pair(self.standing, gateway), pair(kind, marks)])
     }
 }
 
 /// What was shown, in few words that are quickly compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ShownKey([u64; 4]);
+pub(super) struct ShownKey([u64; 3]);
 
 impl Hash for ShownKey {
     #[inline]
@@ -172,44 +174,6 @@ impl Hash for ShownKey {
 
 /// Keys whose facts are known, at most: as many as a table of 16,384 places takes before it doubles.
 const MOST_KEYS: usize = 14_336;
-
-/// What of a side decides on facts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Class {
-    place: Place,
-    kind: InterfaceKind,
-    vpc: Option<Box<str>>,
-    region: Option<Box<str>>,
-    zone: Option<Box<str>>,
-    service: Option<Box<str>>,
-    logged: Option<bool>,
-}
-
-impl Class {
-    pub(super) fn of(side: &Side) -> Class {
-        let end = side.end();
-        Class {
-            place: end.place,
-            kind: end.kind,
-            vpc: end.vpc.map(Into::into),
-            region: end.region.map(Into::into),
-            zone: end.zone.map(Into::into),
-            service: end.service.map(Into::into),
-            logged: side.logged,
-        }
-    }
-
-    pub(super) fn end(&self) -> transfer::End<'_> {
-        transfer::End {
-            place: self.place,
-            kind: self.kind,
-            vpc: self.vpc.as_deref(),
-            region: self.region.as_deref(),
-            zone: self.zone.as_deref(),
-            service: self.service.as_deref(),
-        }
-    }
-}
 
 /// What logged a flow: its id, kind and name.
 pub(super) type DeviceFacts = (
@@ -222,103 +186,102 @@ pub(super) type DeviceFacts = (
 impl Enricher {
     /// The number of the facts of a record of a VPC flow log, that was logged there.
     #[inline]
-    pub(super) fn facts_of(&mut self, shown: &Shown, seat: u32) -> u32 {
-        let key = shown.key();
+    pub(super) fn facts_of(&mut self, shown: &Shown) -> u32 {
+        let key = shown.key(&self.classes);
         match self.shown.get(&key) {
             Some(number) => *number,
-            None => self.find_facts(key, shown, seat),
+            None => self.find_facts(key, shown),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn find_facts(&mut self, shown_key: ShownKey, shown: &Shown, seat: u32) -> u32 {
-        let near = self.seats.near(seat).copied();
-        let standing = self.standings.get(shown.standing).copied();
-        let (Some(near), Some(standing)) = (near, standing) else {
-            return NONE;
-        };
-        let key = FactsKey {
-            source: shown.source,
-            destination: shown.destination,
-            hop: shown.hop.map_or(NONE, |(class, _)| class),
-            hop_by: shown.hop.map(|(_, by)| by),
-            direction: shown.direction,
-            path: shown.path,
-            rejected: shown.rejected,
-            log: (0, NONE),
-            shard: standing.shard,
-            route: shown.route,
-            own: standing.own,
-            device: standing.device,
-            public: standing.public,
-        };
-        let number = match self.fact_numbers.get(&key) {
+    fn find_facts(&mut self, key: ShownKey, shown: &Shown) -> u32 {
+        let number = match self.shown_numbers.get(&key) {
             Some(number) => *number,
             None => {
-                let facts = self.vpc_facts(&key, &near);
-                self.keep(key, facts)
+                let Some(standing) = self.standings.get(shown.standing).copied() else {
+                    return NONE;
+                };
+                let number = self.keep(self.vpc_facts(shown, &standing));
+                // Only a search is lost.
+                if self.shown_numbers.len() >= MOST_KEYS {
+                    self.shown_numbers.clear();
+                }
+                self.shown_numbers.insert(key, number);
+                number
             }
         };
-        self.shown.put(shown_key, number);
+        self.shown.put(key, number);
+        number
+    }
+
+    /// The number of the facts of a gateway's or firewall's own record, which are made unless they are known.
+    pub(super) fn carried_facts(
+        &mut self,
+        key: CarriedKey,
+        make: impl FnOnce(&Enricher) -> Facts,
+    ) -> u32 {
+        if let Some(number) = self.carried_numbers.get(&key) {
+            return *number;
+        }
+        let number = self.keep(make(self));
+        if self.carried_numbers.len() >= MOST_KEYS {
+            self.carried_numbers.clear();
+        }
+        self.carried_numbers.insert(key, number);
         number
     }
 
     /// Keeps facts, and gives them a number: the one that equal facts have, which many keys lead to.
-    pub(super) fn keep(&mut self, key: FactsKey, facts: Facts) -> u32 {
+    fn keep(&mut self, facts: Facts) -> u32 {
         let next = self.kept.facts.len() as u32;
         let first = *self.facts_by_hash.entry(facts.hash()).or_insert(next);
-        let number = match self.kept.facts.get(first as usize) {
+        match self.kept.facts.get(first as usize) {
             Some(known) if *known == facts => first,
             _ => {
                 self.kept.facts.push(facts);
                 next
             }
-        };
-        // Only a search is lost.
-        if self.fact_numbers.len() >= MOST_KEYS {
-            self.fact_numbers.clear();
         }
-        self.fact_numbers.insert(key, number);
-        number
     }
 
-    pub(super) fn vpc_facts(&self, key: &FactsKey, near: &Near) -> Facts {
-        let shard = near.shard.and_then(|shard| self.resolver.shard(shard));
-        let (kind, gateway) = key.route.unzip();
+    fn vpc_facts(&self, shown: &Shown, standing: &Standing) -> Facts {
+        let shard = self.resolver.shard(standing.shard);
+        let (kind, gateway) = shown.route.unzip();
         let gateway_id = gateway.and_then(|word| shard?.file().text_at(word));
         let gateway_kind = kind.map(GatewayKind::of);
         let gateway_kind = gateway_kind.filter(|kind| *kind != GatewayKind::Local);
         // What comes to a public address does not come by the NAT gateway that the way out goes through.
-        let from = self.classes.get(key.source).map(|source| source.place);
-        let by_address = key.public
-            && key.direction == Some(FlowDirection::Ingress)
+        let from = self.classes.get(shown.source).map(|source| source.place);
+        let by_address = standing.public
+            && shown.direction == Some(FlowDirection::Ingress)
             && matches!(from, Some(Place::Public | Place::AwsService))
             && gateway_kind == Some(GatewayKind::Nat);
         let (kind, gateway_kind, hop) = match by_address {
-            true => (Some(GatewayKind::Internet as u32), None, NONE),
-            false => (kind, gateway_kind, key.hop),
+            true => (Some(GatewayKind::Internet as u32), None, None),
+            false => (kind, gateway_kind, shown.hop),
         };
-        let here = self.classes.get(key.own).map(Class::end);
+        let here = self.classes.get(shown.own).map(Class::end);
         let mut here = here.unwrap_or_default();
-        if near.kind != InterfaceKind::Unknown {
-            here.kind = near.kind;
+        if standing.kind != InterfaceKind::Unknown {
+            here.kind = standing.kind;
         }
         let logged_gateway = gateway_id
             .filter(|_| gateway_kind == Some(GatewayKind::Transit))
             .and_then(|id| Some(self.resolver.directory()?.is_logged(id)));
         let ends = (
-            self.classes.get(key.source),
-            self.classes.get(key.destination),
+            self.classes.get(shown.source),
+            self.classes.get(shown.destination),
         );
         let (mut transfer, mut per_gb, mut counted) = (None, None, None);
-        if let (Some(direction), (Some(source), Some(destination))) = (key.direction, ends) {
-            let hop = self.classes.get(hop).zip(key.hop_by);
+        if let (Some(direction), (Some(source), Some(destination))) = (shown.direction, ends) {
+            let hop = hop.and_then(|(class, by)| Some((self.classes.get(class)?, by)));
             let sighting = Sighting {
                 log: Log::Vpc,
                 direction,
-                rejected: key.rejected,
-                path: key.path,
+                rejected: shown.rejected,
+                path: shown.path,
                 here,
                 source: source.end(),
                 destination: destination.end(),
@@ -332,7 +295,7 @@ impl Enricher {
             let class = transfer::classify(&sighting);
             per_gb = self.options.prices.per_gb(&sighting, &class);
             transfer = Some(class);
-            let logged = self.classes.get(key.own).and_then(|own| own.logged);
+            let logged = self.classes.get(shown.own).and_then(|own| own.logged);
             counted = Some(count_volume(
                 &sighting,
                 &class,
@@ -340,13 +303,13 @@ impl Enricher {
                 logged == Some(true),
             ));
         }
-        let device = self.devices.get(key.device).cloned();
+        let device = self.devices.get(standing.device).cloned();
         let (device, device_type, device_name, trouble) = device.unwrap_or_default();
         Facts {
             device,
             device_type,
             device_name,
-            direction: key.direction,
+            direction: shown.direction,
             gateway: gateway_kind.zip(gateway_id.map(Into::into)),
             transfer,
             per_gb,

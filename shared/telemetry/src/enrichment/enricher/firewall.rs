@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::facts::{Facts, FactsKey};
+use super::facts::{CarriedKey, Facts};
 use super::{Device, Enricher, Enrichment, MAX_KEPT, Own, Resolved, nothing};
 use crate::enrichment::protocol::keyword;
 use crate::enrichment::resolution::{NONE, Near, Resolver};
@@ -70,28 +70,18 @@ impl Enricher {
         };
         let name = entry.firewall_name();
         let flow = entry.log_type() == FirewallLogType::Flow;
-        let key = FactsKey {
+        let key = CarriedKey {
             source,
             destination,
-            hop: NONE,
-            hop_by: None,
             direction: None,
-            path: None,
-            rejected: flow,
+            is_flow: flow,
             log: (2, self.names.number(name.into())),
             shard: near.shard.unwrap_or(u16::MAX),
-            route: Some((near.vpc, near.subnet)),
-            own: NONE,
-            device: NONE,
-            public: false,
+            between: (near.vpc, near.subnet),
         };
-        let facts = match self.fact_numbers.get(&key) {
-            Some(number) => *number,
-            None => {
-                let facts = self.firewall_facts(&key, name, &near, endpoint, flow);
-                self.keep(key, facts)
-            }
-        };
+        let facts = self.carried_facts(key, |enricher| {
+            enricher.firewall_facts(&key, name, &near, endpoint, flow)
+        });
         Resolved {
             source,
             destination,
@@ -104,7 +94,7 @@ impl Enricher {
 
     fn firewall_facts(
         &self,
-        key: &FactsKey,
+        key: &CarriedKey,
         name: &str,
         near: &Near,
         endpoint: Option<Box<str>>,

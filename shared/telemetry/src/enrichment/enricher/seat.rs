@@ -249,7 +249,7 @@ impl Enricher {
         let device = self.device(self.side(own_number), &near);
         let standing = Standing {
             shard: near.shard.unwrap_or(u16::MAX),
-            own: self.mark(own_number).class,
+            kind: near.kind,
             public: near.public,
             device: self.devices.number(device),
         };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::facts::{Facts, FactsKey};
+use super::facts::{CarriedKey, Facts};
 use super::{Device, Enricher, Resolved, nothing};
 use crate::enrichment::resolution::{Found, NONE, Told, is_public};
 use crate::enrichment::side::How;
@@ -62,34 +62,19 @@ impl Enricher {
             self.attachment_kind(gateway, left),
         ];
         let direction = flow.direction();
-        let key = FactsKey {
+        let key = CarriedKey {
             source,
             destination,
-            hop: NONE,
-            hop_by: None,
             direction,
-            path: None,
-            rejected: false,
+            is_flow: true,
             log: (1, self.names.number(gateway.unwrap_or_default().into())),
             shard: u16::MAX,
-            route: Some((kinds[0] as u32, kinds[1] as u32)),
-            own: NONE,
-            device: NONE,
-            public: false,
+            between: (kinds[0] as u32, kinds[1] as u32),
         };
-        let facts = match self.fact_numbers.get(&key) {
-            Some(number) => *number,
-            None => {
-                let facts = self.transit_facts(
-                    &key,
-                    direction,
-                    (gateway, text(Field::Region)),
-                    kinds,
-                    near.trouble,
-                );
-                self.keep(key, facts)
-            }
-        };
+        let place = (gateway, text(Field::Region));
+        let facts = self.carried_facts(key, |enricher| {
+            enricher.transit_facts(&key, direction, place, kinds, near.trouble)
+        });
         Resolved {
             source,
             destination,
@@ -182,7 +167,7 @@ impl Enricher {
 
     fn transit_facts(
         &self,
-        key: &FactsKey,
+        key: &CarriedKey,
         direction: Option<FlowDirection>,
         (gateway, region): (Option<&str>, Option<&str>),
         [entered, left]: [Attachment; 2],

@@ -96,6 +96,7 @@ impl Enricher {
         let shown = Shown {
             source: self.mark(source).class,
             destination: self.mark(destination).class,
+            own: self.mark(seat.own_number).class,
             standing: seat.standing,
             direction,
             path: values.octet(columns.traffic_path),
@@ -106,7 +107,7 @@ impl Enricher {
         Resolved {
             source,
             destination,
-            facts: self.facts_of(&shown, seat.number),
+            facts: self.facts_of(&shown),
             seat: seat.number,
             far: match is_ingress {
                 true => source,
