@@ -178,6 +178,14 @@ impl AwsRanges {
         Some(AwsRange { service, region })
     }
 
+    /// The first and the last address of each stretch of IPv4 that is AWS's, ascending.
+    pub(super) fn ipv4(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let starts = &self.v4.starts;
+        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u32::MAX]);
+        let stretches = starts.iter().copied().zip(ends).zip(&self.v4.places);
+        stretches.filter_map(|(stretch, place)| (*place != NOTHING).then_some(stretch))
+    }
+
     /// Where what addresses belong to changes, and to what: ascending, an address may come more than once,
     /// and then the last time counts. Blocks contain each other or have no address in common, so those
     /// that contain an address are a stack.

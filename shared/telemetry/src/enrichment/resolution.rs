@@ -30,9 +30,11 @@ use crate::index::shard::{
 
 mod description;
 mod reach;
+mod strangers;
 
 use description::interface_kind;
 use reach::other_end;
+pub(super) use strangers::Strangers;
 
 /// No row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -246,6 +248,8 @@ pub(super) struct Resolver {
     told_places: HashMap<u64, u32, Mixing>,
     ranges: Option<Arc<AwsRanges>>,
     geography: Option<Arc<Geography>>,
+    /// Public addresses of which nothing is known, by the shard they are seen from.
+    strangers: HashMap<u16, Option<Arc<Strangers>>, Mixing>,
     /// Seconds after which what was collected counts as stale.
     max_age: u32,
 }
@@ -296,6 +300,7 @@ impl Resolver {
             told_places: HashMap::default(),
             ranges,
             geography,
+            strangers: HashMap::default(),
             max_age,
         }
     }

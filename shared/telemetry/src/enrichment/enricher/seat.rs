@@ -3,14 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Enricher;
 use super::facts::Standing;
 use super::memo::Mixing;
 use super::plan::Values;
 use super::reached::Far;
-use crate::enrichment::resolution::{Interface, NONE, Near, Told, is_public};
-use crate::enrichment::transfer::InterfaceKind;
+use crate::enrichment::resolution::{Found, Interface, NONE, Near, Strangers, Told, is_public};
+use crate::enrichment::side::How;
+use crate::enrichment::transfer::{InterfaceKind, Place};
 use crate::flow::field::Field;
 use crate::flow::record::FlowRecord;
 use crate::index::format::{Block, bits};
@@ -105,6 +107,9 @@ pub(super) struct Ground {
     inside: u32,
     public: u32,
     here: u32,
+    /// Public addresses of which nothing is known, and the number of the side that each of them is.
+    strangers: Option<Arc<Strangers>>,
+    stranger: u32,
 }
 
 /// From an address on, up to the next step's, a route decides.
@@ -125,6 +130,14 @@ struct Way {
     out: bool,
     /// The number of the side that the gateway's interface is; `None` until it is asked for.
     hop: Option<u32>,
+}
+
+/// What is asked for an address.
+enum Question<'g> {
+    /// Nothing: it is a stranger's, seen from there.
+    Stranger(&'g Ground),
+    /// Who has it, seen from the place of that number.
+    At(u32),
 }
 
 impl Ground {
@@ -283,7 +296,10 @@ impl Enricher {
             out: WAYS_OUT.contains(&route.kind) && !route.blackhole,
             hop: None,
         });
+        let stranger = Found::unknown(How::Public, Place::Public, 0);
         let ground = Ground {
+            strangers: self.resolver.strangers(shard),
+            stranger: self.number(stranger),
             blocks,
             steps: steps(routes.iter().map(|route| route.block)),
             routes: ways.collect(),
@@ -300,20 +316,24 @@ impl Enricher {
         number
     }
 
-    /// The place that an answer about an address holds for, and that of the route that decides for it.
+    /// What is asked for an address, or who has it, and the place of the route that decides for it.
     #[inline]
-    fn way(&self, seat: &Seat, address: u128, ip: IpAddr) -> (u32, u32) {
+    fn way(&self, seat: &Seat, address: u128, ip: IpAddr) -> (Question<'_>, u32) {
         let Some(ground) = self.grounds.get(seat.ground as usize) else {
-            return (NONE, NONE);
+            return (Question::At(NONE), NONE);
         };
         let way = ground.way(address);
         if ground.blocks.iter().any(|block| block.contains(address)) {
-            return (ground.inside, way);
+            return (Question::At(ground.inside), way);
         }
         let out = ground.routes.get(way as usize).is_some_and(|way| way.out);
-        match out && !seat.is_transit && is_public(ip) {
-            true => (ground.public, way),
-            false => (ground.here, way),
+        if !out || seat.is_transit || !is_public(ip) {
+            return (Question::At(ground.here), way);
+        }
+        let strangers = ground.strangers.as_ref();
+        match strangers.is_some_and(|strangers| strangers.has(address)) {
+            true => (Question::Stranger(ground), way),
+            false => (Question::At(ground.public), way),
         }
     }
 
@@ -359,6 +379,13 @@ impl Enricher {
         time: u32,
         service: Option<&str>,
     ) -> (u32, u32) {
+        let address_bits = bits(address);
+        let (question, way) = self.way(seat, address_bits, address);
+        let place = match question {
+            Question::Stranger(ground) if service.is_none() => return (ground.stranger, way),
+            Question::Stranger(ground) => ground.public,
+            Question::At(place) => place,
+        };
         let service_number = match service {
             None => NONE,
             Some(service) => {
@@ -366,8 +393,6 @@ impl Enricher {
                 known.unwrap_or_else(|| self.names.number(service.into()))
             }
         };
-        let address_bits = bits(address);
-        let (place, way) = self.way(seat, address_bits, address);
         let far = Far::new(address_bits, place, service_number);
         let number = match self.reached.get(&far, time) {
             Some(number) => number,
@@ -464,6 +489,8 @@ mod tests {
                 inside: 0,
                 public: 0,
                 here: 0,
+                strangers: None,
+                stranger: 0,
             };
             ground.way(bits(address.parse().unwrap()))
         };
@@ -491,6 +518,8 @@ mod tests {
                 inside: 0,
                 public: 0,
                 here: 0,
+                strangers: None,
+                stranger: 0,
             };
             let random = addresses.into_iter().map(|address| u128::from(address & 0x0f0f) << 56);
             let edges = blocks.iter().flat_map(|block| {
