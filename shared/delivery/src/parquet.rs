@@ -716,7 +716,7 @@ fn side_cells<'s>(
     let fields = SideField::ALL.iter().enumerate();
     let fields = fields.filter_map(|(place, field)| Some((place, side.value(*field)?.into())));
     let tags = side.tags.iter().filter_map(|(key, value)| {
-        let number = keys.iter().position(|known| known == key)?;
+        let number = keys.iter().position(|known| **known == **key)?;
         Some((SideField::ALL.len() + number, ColumnValue::Text(value)))
     });
     fields.chain(tags)

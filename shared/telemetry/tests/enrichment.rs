@@ -64,7 +64,7 @@ fn added(enrichment: &Enrichment<'_>) -> Map<String, Value> {
         FieldValue::Integer(number) => json!(number),
         FieldValue::Decimal(number) => json!((number * 1e9).round() / 1e9),
         FieldValue::Boolean(is) => json!(is),
-        FieldValue::Texts(texts) => json!(texts),
+        FieldValue::Texts(texts) => json!(texts.iter().map(|text| &**text).collect::<Vec<_>>()),
     };
     let mut members = Map::new();
     for end in End::BOTH {

@@ -80,7 +80,7 @@ pub(super) enum Rest<'r> {
     /// True or false.
     Boolean(bool),
     /// A list of texts.
-    Texts(&'r [Box<str>]),
+    Texts(&'r [Arc<str>]),
     /// A value as JSON.
     Json(&'r [u8]),
 }

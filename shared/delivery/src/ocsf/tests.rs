@@ -213,7 +213,7 @@ fn nothing_is_lost_of_sides(event: &Value, enrichment: &telemetry::enrichment::E
         FieldValue::Integer(number) => json!(number),
         FieldValue::Decimal(_) => Value::Null,
         FieldValue::Boolean(truth) => json!(truth),
-        FieldValue::Texts(texts) => json!(texts),
+        FieldValue::Texts(texts) => json!(texts.iter().map(|text| &**text).collect::<Vec<_>>()),
     };
     for end in End::BOTH {
         for (field, value) in enrichment.side_values(end) {

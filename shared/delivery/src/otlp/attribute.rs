@@ -1,5 +1,7 @@
 //! Attributes: `KeyValue` and `AnyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use telemetry::enrichment::FieldValue;
 
@@ -26,7 +28,7 @@ pub(super) enum AnyValue<'v> {
     Integer(u64),
     Double(f64),
     Boolean(bool),
-    Texts(&'v [Box<str>]),
+    Texts(&'v [Arc<str>]),
     Json(&'v Json),
     /// A list of keys and texts.
     Pairs(&'v [(String, String)]),

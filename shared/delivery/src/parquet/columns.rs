@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::texts::Texts;
 
@@ -57,7 +58,7 @@ pub enum ColumnValue<'v> {
     /// True or false.
     Boolean(bool),
     /// A list of texts.
-    Texts(&'v [Box<str>]),
+    Texts(&'v [Arc<str>]),
     /// A list of whole numbers of less than 32 bits.
     Integers(&'v [u32]),
 }

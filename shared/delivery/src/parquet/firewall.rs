@@ -1,5 +1,7 @@
 //! Entries of Network Firewall logs: the members that queries ask for as typed columns, and the whole entry as JSON.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use telemetry::FirewallRecord;
@@ -104,7 +106,7 @@ fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) 
         ColumnType::Boolean => value.as_bool().map(ColumnValue::Boolean),
         ColumnType::Texts => {
             let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-            let texts = items.iter().map(|item| item.as_str().map(Box::from));
+            let texts = items.iter().map(|item| item.as_str().map(Arc::from));
             if let (true, Some(texts)) = (value.is_array(), texts.collect::<Option<Vec<_>>>()) {
                 table.put(place, ColumnValue::Texts(&texts));
             }

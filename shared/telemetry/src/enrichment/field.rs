@@ -2,6 +2,8 @@
 //!
 //! The documentation is made from these tables, and the selection of fields is checked against them.
 
+use std::sync::Arc;
+
 /// How much is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -67,7 +69,7 @@ pub enum FieldValue<'v> {
     /// True or false.
     Boolean(bool),
     /// A list of texts.
-    Texts(&'v [Box<str>]),
+    Texts(&'v [Arc<str>]),
 }
 
 /// The end of a flow that a field is of.

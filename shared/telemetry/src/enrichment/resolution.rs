@@ -29,10 +29,12 @@ use crate::index::shard::{
 };
 
 mod description;
+mod names;
 mod reach;
 mod strangers;
 
 use description::interface_kind;
+use names::Names;
 use reach::other_end;
 pub(super) use strangers::Strangers;
 
@@ -106,22 +108,22 @@ pub type LoadShard = Box<dyn Fn(&str, &str) -> Loaded<Shard> + Send>;
 /// What is told of a side beside the index: by the record, a connection's other end, a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Told {
-    pub account_id: Option<Box<str>>,
-    pub region: Option<Box<str>>,
-    pub az_id: Option<Box<str>>,
-    pub vpc_id: Option<Box<str>>,
-    pub subnet_id: Option<Box<str>>,
-    pub interface_id: Option<Box<str>>,
-    pub interface_type: Option<Box<str>>,
-    pub instance_id: Option<Box<str>>,
-    pub resource_type: Option<Box<str>>,
-    pub resource_id: Option<Box<str>>,
-    pub resource_name: Option<Box<str>>,
-    pub service: Option<Box<str>>,
-    pub service_region: Option<Box<str>>,
-    pub country: Option<Box<str>>,
+    pub account_id: Option<Arc<str>>,
+    pub region: Option<Arc<str>>,
+    pub az_id: Option<Arc<str>>,
+    pub vpc_id: Option<Arc<str>>,
+    pub subnet_id: Option<Arc<str>>,
+    pub interface_id: Option<Arc<str>>,
+    pub interface_type: Option<Arc<str>>,
+    pub instance_id: Option<Arc<str>>,
+    pub resource_type: Option<Arc<str>>,
+    pub resource_id: Option<Arc<str>>,
+    pub resource_name: Option<Arc<str>>,
+    pub service: Option<Arc<str>>,
+    pub service_region: Option<Arc<str>>,
+    pub country: Option<Arc<str>>,
     pub asn: Option<u32>,
-    pub as_org: Option<Box<str>>,
+    pub as_org: Option<Arc<str>>,
 }
 
 /// What a side was found to be: places in shards that are loaded.
@@ -248,6 +250,7 @@ pub(super) struct Resolver {
     told_places: HashMap<u64, u32, Mixing>,
     ranges: Option<Arc<AwsRanges>>,
     geography: Option<Arc<Geography>>,
+    names: Names,
     /// Public addresses of which nothing is known, by the shard they are seen from.
     strangers: HashMap<u16, Option<Arc<Strangers>>, Mixing>,
     /// Seconds after which what was collected counts as stale.
@@ -300,6 +303,7 @@ impl Resolver {
             told_places: HashMap::default(),
             ranges,
             geography,
+            names: Names::default(),
             strangers: HashMap::default(),
             max_age,
         }
@@ -312,6 +316,7 @@ impl Resolver {
 
     /// Forgets what was told, which sides refer to: only when no side is kept.
     pub fn forget(&mut self) {
+        self.names.clear();
         self.told.truncate(1);
         self.told_places.clear();
     }

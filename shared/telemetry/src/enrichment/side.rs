@@ -1,5 +1,7 @@
 //! What a side of a flow is found to be.
 
+use std::sync::Arc;
+
 use super::field::{FieldValue, SideField};
 use super::transfer::{self, InterfaceKind, Place};
 
@@ -80,7 +82,7 @@ hows! {
     NoAddress = "no-address" Miss "The record has no address";
 }
 
-/// A side of a flow. What is not known is absent.
+/// A side of a flow. What is not known is absent. Sides share the texts that many of them have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
     /// Whether it is known.
@@ -92,53 +94,53 @@ pub struct Side {
     /// What kind of interface has it.
     pub kind: InterfaceKind,
     /// Owner of the interface, subnet or VPC.
-    pub account_id: Option<Box<str>>,
+    pub account_id: Option<Arc<str>>,
     /// The account's name.
-    pub account_name: Option<Box<str>>,
+    pub account_name: Option<Arc<str>>,
     /// Region.
-    pub region: Option<Box<str>>,
+    pub region: Option<Arc<str>>,
     /// Zone id.
-    pub az_id: Option<Box<str>>,
+    pub az_id: Option<Arc<str>>,
     /// VPC.
-    pub vpc_id: Option<Box<str>>,
+    pub vpc_id: Option<Arc<str>>,
     /// The VPC's name.
-    pub vpc_name: Option<Box<str>>,
+    pub vpc_name: Option<Arc<str>>,
     /// Subnet.
-    pub subnet_id: Option<Box<str>>,
+    pub subnet_id: Option<Arc<str>>,
     /// The subnet's name.
-    pub subnet_name: Option<Box<str>>,
+    pub subnet_name: Option<Arc<str>>,
     /// Interface.
-    pub interface_id: Option<Box<str>>,
+    pub interface_id: Option<Arc<str>>,
     /// The interface's type, as AWS spells it.
-    pub interface_type: Option<Box<str>>,
+    pub interface_type: Option<Arc<str>>,
     /// Instance.
-    pub instance_id: Option<Box<str>>,
+    pub instance_id: Option<Arc<str>>,
     /// The instance's name.
-    pub instance_name: Option<Box<str>>,
+    pub instance_name: Option<Arc<str>>,
     /// What it belongs to.
-    pub resource_type: Option<Box<str>>,
+    pub resource_type: Option<Arc<str>>,
     /// Its id or ARN.
-    pub resource_id: Option<Box<str>>,
+    pub resource_id: Option<Arc<str>>,
     /// Its name.
-    pub resource_name: Option<Box<str>>,
+    pub resource_name: Option<Arc<str>>,
     /// AWS service.
-    pub service: Option<Box<str>>,
+    pub service: Option<Arc<str>>,
     /// Security groups.
-    pub security_groups: Box<[Box<str>]>,
+    pub security_groups: Arc<[Arc<str>]>,
     /// The tags that were chosen and are there.
-    pub tags: Box<[(Box<str>, Box<str>)]>,
+    pub tags: Box<[(Arc<str>, Arc<str>)]>,
     /// When an interface that vanished was last seen, Unix seconds.
     pub seen: Option<u32>,
     /// Country.
-    pub country: Option<Box<str>>,
+    pub country: Option<Arc<str>>,
     /// Autonomous system.
     pub asn: Option<u32>,
     /// The autonomous system's organization.
-    pub as_org: Option<Box<str>>,
+    pub as_org: Option<Arc<str>>,
     /// Whether a flow log of the interface's accepted traffic is active; `None` when it is not known.
     pub logged: Option<bool>,
     /// Region that a service's address is published for.
-    pub service_region: Option<Box<str>>,
+    pub service_region: Option<Arc<str>>,
 }
 
 impl Side {

@@ -406,9 +406,11 @@ impl Directory {
     }
 
     /// An account's name.
-    pub fn account_name(&self, id: &str) -> Option<&str> {
-        let mut rows = self.named(id, |row: &AccountRow| row.id);
-        rows.find_map(|row| self.text(row.name))
+    pub fn account_name(&self, id: &str) -> Text {
+        let mut names = self
+            .named(id, |row: &AccountRow| row.id)
+            .map(|row| row.name);
+        names.find(|name| !name.is_none()).unwrap_or(Text::NONE)
     }
 
     /// Who sees a VPC: its owner first.

@@ -261,10 +261,9 @@ mod tests {
             shards,
             [&("111111111111".to_owned(), "us-east-1".to_owned())]
         );
-        assert_eq!(
-            index.directory.unwrap().account_name("111111111111"),
-            Some("prod")
-        );
+        let directory = index.directory.unwrap();
+        let name = directory.account_name("111111111111");
+        assert_eq!(directory.file().text(name), Some("prod"));
         assert_eq!(index.left_out, [""; 0]);
     }
 

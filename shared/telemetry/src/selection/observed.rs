@@ -1,6 +1,7 @@
 //! What a condition sees of a record.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -23,7 +24,7 @@ pub(super) enum Observed<'r> {
     /// Text.
     Text(&'r [u8]),
     /// A list of texts.
-    Texts(&'r [Box<str>]),
+    Texts(&'r [Arc<str>]),
 }
 
 impl<'r> Observed<'r> {

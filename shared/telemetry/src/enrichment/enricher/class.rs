@@ -3,6 +3,8 @@
 //! Facts depend on regions, services and kinds of interfaces, but not on which VPC and which zone it is: only on whether
 //! two ends are in the same one. So the flows of thousands of interfaces have few facts.
 
+use std::sync::Arc;
+
 use super::memo::Numbered;
 use crate::enrichment::resolution::NONE;
 use crate::enrichment::side::Side;
@@ -13,10 +15,10 @@ use crate::enrichment::transfer::{self, InterfaceKind, Place, is_edge_zone};
 pub(super) struct Class {
     pub(super) place: Place,
     kind: InterfaceKind,
-    vpc: Option<Box<str>>,
-    region: Option<Box<str>>,
-    zone: Option<Box<str>>,
-    service: Option<Box<str>>,
+    vpc: Option<Arc<str>>,
+    region: Option<Arc<str>>,
+    zone: Option<Arc<str>>,
+    service: Option<Arc<str>>,
     pub(super) logged: Option<bool>,
 }
 
@@ -64,10 +66,10 @@ struct Sort {
     place: Place,
     kind: InterfaceKind,
     in_vpc: bool,
-    region: Option<Box<str>>,
+    region: Option<Arc<str>>,
     /// Whether its zone is an edge zone, where it is in one.
     in_edge_zone: Option<bool>,
-    service: Option<Box<str>>,
+    service: Option<Arc<str>>,
     logged: Option<bool>,
 }
 
@@ -104,8 +106,8 @@ pub(super) struct Classes {
     /// The traits of each, by its number.
     traits: Vec<Traits>,
     sorts: Numbered<Sort>,
-    vpcs: Numbered<Box<str>>,
-    zones: Numbered<Box<str>>,
+    vpcs: Numbered<Arc<str>>,
+    zones: Numbered<Arc<str>>,
 }
 
 impl Classes {
@@ -114,7 +116,7 @@ impl Classes {
         let number = self.classes.number(Class::of(side));
         let is_new = number as usize == self.traits.len();
         if let Some(class) = self.classes.get(number).filter(|_| is_new) {
-            let named = |names: &mut Numbered<Box<str>>, name: &Option<Box<str>>| {
+            let named = |names: &mut Numbered<Arc<str>>, name: &Option<Arc<str>>| {
                 name.clone().map_or(NONE, |name| names.number(name))
             };
             self.traits.push(Traits {

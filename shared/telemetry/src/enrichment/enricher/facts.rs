@@ -3,6 +3,7 @@
 //! Facts depend on the classes of the sides, not on the sides: most flows between two subnets have the same.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::class::{Class, Classes, relations};
 use super::memo::Mixer;
@@ -20,15 +21,15 @@ use crate::index::shard::GatewayKind;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// What logged it.
-    pub device: Option<Box<str>>,
+    pub device: Option<Arc<str>>,
     /// What that is.
     pub device_type: Option<&'static str>,
     /// Its name.
-    pub device_name: Option<Box<str>>,
+    pub device_name: Option<Arc<str>>,
     /// The direction as seen from there.
     pub direction: Option<FlowDirection>,
     /// The gateway on the way.
-    pub gateway: Option<(GatewayKind, Box<str>)>,
+    pub gateway: Option<(GatewayKind, Arc<str>)>,
     /// The class of data transfer.
     pub transfer: Option<Transfer>,
     /// What is metered at this place for a GB of 2^30 bytes, USD.
@@ -177,9 +178,9 @@ const MOST_KEYS: usize = 14_336;
 
 /// What logged a flow: its id, kind and name.
 pub(super) type DeviceFacts = (
-    Option<Box<str>>,
+    Option<Arc<str>>,
     Option<&'static str>,
-    Option<Box<str>>,
+    Option<Arc<str>>,
     Option<&'static str>,
 );
 
@@ -353,7 +354,7 @@ impl Enricher {
         let trouble = near.trouble.or(stale.then_some("stale"));
         let (id, kind, name) = match self.options.device {
             Device::Folder => {
-                let folder = Box::from(self.origin.folder.as_str());
+                let folder = Arc::from(self.origin.folder.as_str());
                 return (Some(folder), Some("folder"), None, trouble);
             }
             Device::Vpc if vpc.is_some() => (vpc, "vpc", own.and_then(|o| o.vpc_name.as_ref())),

@@ -16,8 +16,8 @@ use crate::index::shard::{GatewayKind, Range32, SubnetRow, VpcRow};
 
 /// Where a firewall stands, and the endpoint on the way.
 enum FirewallPlace {
-    At(Near, Option<Box<str>>),
-    Attached(String, Option<Box<str>>),
+    At(Near, Option<Arc<str>>),
+    Attached(String, Option<Arc<str>>),
 }
 
 impl Enricher {
@@ -97,7 +97,7 @@ impl Enricher {
         key: &CarriedKey,
         name: &str,
         near: &Near,
-        endpoint: Option<Box<str>>,
+        endpoint: Option<Arc<str>>,
         flow: bool,
     ) -> Facts {
         let shard = near.shard.and_then(|shard| self.resolver.shard(shard));

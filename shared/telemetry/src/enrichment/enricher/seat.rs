@@ -436,7 +436,7 @@ impl Enricher {
 
 /// What the columns of a VPC flow record tell of the interface that logged it.
 fn told_by(flow: &FlowRecord<'_>, account: Option<&str>) -> Told {
-    let text = |field| flow.text(field).map(Box::<str>::from);
+    let text = |field| flow.text(field).map(Arc::<str>::from);
     let mut told = Told {
         account_id: account.map(Into::into),
         region: text(Field::Region),

@@ -1,6 +1,7 @@
 //! Records of VPC flow logs.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::facts::Shown;
 use super::plan::{Column, Values};
@@ -239,7 +240,7 @@ fn is_inside(place: Place) -> bool {
 #[inline]
 fn next_hop(flow: &FlowRecord<'_>, interface: Option<&[u8]>) -> Option<(Told, bool)> {
     let interface = std::str::from_utf8(interface?).ok()?;
-    let text = |field| flow.text(field).map(Box::<str>::from);
+    let text = |field| flow.text(field).map(Arc::<str>::from);
     let interface_type = text(Field::NextHopInterfaceType);
     let told = Told {
         interface_id: Some(interface.into()),

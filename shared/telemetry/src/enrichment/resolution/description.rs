@@ -1,11 +1,14 @@
 //! Everything that is known of what a side was found to be.
 
-use super::{Found, Resolver, link};
+use std::sync::Arc;
+
+use super::names::{DIRECTORY, Names};
+use super::{Found, Loaded, Resolver, link};
 use crate::enrichment::side::Side;
 use crate::enrichment::transfer::InterfaceKind;
 use crate::index::directory::Directory;
 use crate::index::format::Text;
-use crate::index::shard::{GroupRow, InterfaceRow, Shard, SubnetRow, VpcRow};
+use crate::index::shard::{InterfaceRow, Shard, SubnetRow, VpcRow};
 
 impl Resolver {
     /// Everything that is known of what was found.
@@ -32,7 +35,7 @@ impl Resolver {
             resource_id: told.resource_id,
             resource_name: told.resource_name,
             service: told.service,
-            security_groups: Box::default(),
+            security_groups: Arc::default(),
             tags: Box::default(),
             seen: (found.seen != 0).then_some(found.seen),
             country: told.country,
@@ -41,11 +44,16 @@ impl Resolver {
             logged: None,
             service_region: told.service_region,
         };
-        if let Some(shard) = self.shard(found.shard) {
-            add_rows(&mut side, shard, found, tag_keys);
+        let names = &mut self.names;
+        if let Some(shard) = self
+            .shards
+            .get(found.shard as usize)
+            .and_then(Loaded::ready)
+        {
+            add_rows(&mut side, shard, names, found, tag_keys);
         }
         if let Some(directory) = self.directory.ready() {
-            add_names(&mut side, directory);
+            add_names(&mut side, directory, names);
         }
         if side.subnet_name.is_none() {
             side.subnet_name = self.shared_subnet_name(&side);
@@ -58,7 +66,7 @@ impl Resolver {
     }
 
     /// The name of a shared subnet: those it is shared with do not see its tags.
-    pub(super) fn shared_subnet_name(&mut self, side: &Side) -> Option<Box<str>> {
+    pub(super) fn shared_subnet_name(&mut self, side: &Side) -> Option<Arc<str>> {
         let subnet = side.subnet_id.as_deref()?;
         let (owner, region) = {
             let directory = self.directory.ready()?;
@@ -76,43 +84,78 @@ impl Resolver {
     }
 }
 
-/// Adds what a shard knows; what was told stays.
-fn add_rows(side: &mut Side, shard: &Shard, found: &Found, tag_keys: &[Box<str>]) {
+/// Adds what a shard knows; what was told stays. Sides share all texts but those that are of one interface only.
+fn add_rows(
+    side: &mut Side,
+    shard: &Shard,
+    names: &mut Names,
+    found: &Found,
+    tag_keys: &[Box<str>],
+) {
     let file = shard.file();
-    let or_text = |slot: &mut Option<Box<str>>, text: Text| {
+    let or_own = |slot: &mut Option<Arc<str>>, text: Text| {
         if slot.is_none() {
             *slot = file.text(text).map(Into::into);
         }
     };
+    let mut or_shared = |slot: &mut Option<Arc<str>>, text: Text| {
+        if slot.is_none() {
+            *slot = names.text(found.shard, file, text);
+        }
+    };
     let unit = shard.unit();
     if let Some(unit) = &unit {
-        or_text(&mut side.region, unit.region);
+        or_shared(&mut side.region, unit.region);
     }
     let mut owner = Text::NONE;
     let interface: Option<InterfaceRow> = file.follow(link(found.interface));
     if let Some(interface) = interface {
         owner = interface.account;
-        or_text(&mut side.interface_id, interface.id);
-        or_text(&mut side.interface_type, interface.interface_type);
-        or_text(&mut side.az_id, interface.zone_id);
+        or_own(&mut side.interface_id, interface.id);
+        or_shared(&mut side.interface_type, interface.interface_type);
+        or_shared(&mut side.az_id, interface.zone_id);
         let told_instance = side.instance_id.clone();
         if let Some(instance) = file.follow(interface.instance) {
-            or_text(&mut side.instance_id, instance.id);
+            or_own(&mut side.instance_id, instance.id);
             // The record may tell another instance than the index, which the name would not be of.
             if told_instance.is_none() || side.instance_id.as_deref() == file.text(instance.id) {
-                or_text(&mut side.instance_name, instance.name);
+                or_own(&mut side.instance_name, instance.name);
             }
         }
         if let (Some(resource), None) = (file.follow(interface.resource), &side.resource_type) {
-            or_text(&mut side.resource_type, resource.resource_type);
-            or_text(&mut side.resource_id, resource.id);
-            or_text(&mut side.resource_name, resource.name);
-            or_text(&mut side.service, resource.service);
+            or_shared(&mut side.resource_type, resource.resource_type);
+            or_own(&mut side.resource_id, resource.id);
+            or_own(&mut side.resource_name, resource.name);
+            or_shared(&mut side.service, resource.service);
         }
-        let groups = file.linked::<GroupRow>(interface.groups);
-        side.security_groups = groups
-            .filter_map(|group| file.text(group.id).map(Into::into))
-            .collect();
+        side.logged = Some(interface.logged);
+    }
+    let subnet: Option<SubnetRow> = file.follow(link(found.subnet));
+    if let Some(subnet) = subnet {
+        or_shared(&mut side.subnet_id, subnet.id);
+        or_shared(&mut side.az_id, subnet.zone_id);
+        if side.subnet_id.as_deref() == file.text(subnet.id) {
+            or_shared(&mut side.subnet_name, subnet.name);
+        }
+        if owner.is_none() {
+            owner = subnet.account;
+        }
+        side.logged = side.logged.or(Some(subnet.logged));
+    }
+    let vpc: Option<VpcRow> = file.follow(link(found.vpc));
+    if let Some(vpc) = vpc {
+        or_shared(&mut side.vpc_id, vpc.id);
+        if side.vpc_id.as_deref() == file.text(vpc.id) {
+            or_shared(&mut side.vpc_name, vpc.name);
+        }
+        if owner.is_none() {
+            owner = vpc.account;
+        }
+        side.logged = side.logged.or(vpc.logged.then_some(true));
+    }
+    or_shared(&mut side.account_id, owner);
+    if let Some(interface) = interface {
+        side.security_groups = names.groups(found.shard, file, interface.groups);
         if !tag_keys.is_empty() {
             let mut texts = file.texts(interface.tags);
             let mut tags = Vec::new();
@@ -123,57 +166,29 @@ fn add_rows(side: &mut Side, shard: &Shard, found: &Found, tag_keys: &[Box<str>]
             }
             side.tags = tags.into();
         }
-        side.logged = Some(interface.logged);
     }
-    let subnet: Option<SubnetRow> = file.follow(link(found.subnet));
-    if let Some(subnet) = subnet {
-        or_text(&mut side.subnet_id, subnet.id);
-        or_text(&mut side.az_id, subnet.zone_id);
-        if side.subnet_id.as_deref() == file.text(subnet.id) {
-            or_text(&mut side.subnet_name, subnet.name);
-        }
-        if owner.is_none() {
-            owner = subnet.account;
-        }
-        side.logged = side.logged.or(Some(subnet.logged));
-    }
-    let vpc: Option<VpcRow> = file.follow(link(found.vpc));
-    if let Some(vpc) = vpc {
-        or_text(&mut side.vpc_id, vpc.id);
-        if side.vpc_id.as_deref() == file.text(vpc.id) {
-            or_text(&mut side.vpc_name, vpc.name);
-        }
-        if owner.is_none() {
-            owner = vpc.account;
-        }
-        side.logged = side.logged.or(vpc.logged.then_some(true));
-    }
-    or_text(&mut side.account_id, owner);
 }
 
 /// Adds what the directory knows of a side.
-fn add_names(side: &mut Side, directory: &Directory) {
-    let text = |text: Text| directory.file().text(text);
-    if let Some(vpc) = side.vpc_id.as_deref()
+fn add_names(side: &mut Side, directory: &Directory, names: &mut Names) {
+    let mut text = |text: Text| names.text(DIRECTORY, directory.file(), text);
+    if let Some(vpc) = side.vpc_id.clone()
         && (side.vpc_name.is_none() || side.account_id.is_none() || side.region.is_none())
     {
         let mut name = None;
-        for row in directory.vpcs(vpc) {
-            name = name.or(text(row.name).map(Into::into));
+        for row in directory.vpcs(&vpc) {
+            name = name.or_else(|| text(row.name));
             if side.account_id.is_none() {
-                side.account_id = text(row.owner).map(Into::into);
+                side.account_id = text(row.owner);
             }
             if side.region.is_none() {
-                side.region = text(row.by.region).map(Into::into);
+                side.region = text(row.by.region);
             }
         }
         side.vpc_name = side.vpc_name.take().or(name);
     }
-    let name = side
-        .account_id
-        .as_deref()
-        .and_then(|id| directory.account_name(id));
-    side.account_name = name.map(Into::into);
+    let account = side.account_id.as_deref();
+    side.account_name = account.and_then(|id| text(directory.account_name(id)));
 }
 
 /// What kind of interface it is, by what it belongs to, else by its type.
