@@ -37,6 +37,8 @@ pub(super) struct Seat {
     pub(super) is_known: bool,
     /// Whether it is a transit gateway's.
     pub(super) is_transit: bool,
+    /// The number of the place behind it, if it is a transit gateway's: where its attachment leads to; else [`NONE`].
+    pub(super) behind: u32,
     /// Whether it is an interface at all.
     pub(super) has_interface: bool,
     /// The address that it was seen to have: most records show it again.
@@ -275,10 +277,23 @@ impl Enricher {
             standing: self.standings.number(standing),
             is_known: near.interface != NONE,
             is_transit: near.kind == InterfaceKind::TransitGateway,
+            behind: self.place_behind(&near),
             has_interface: near.has_interface(),
             address: None,
         };
         (seat, near)
+    }
+
+    /// The number of the place that the attachment of a transit gateway's interface leads to.
+    fn place_behind(&mut self, near: &Near) -> u32 {
+        match self.resolver.attachment_of(near) {
+            Some(_) => {
+                let shard = near.shard.unwrap_or(u16::MAX);
+                let place = (3, shard, near.interface, NONE, near.nowhere());
+                self.places.number(place)
+            }
+            None => NONE,
+        }
     }
 
     /// The ground that a seat stands on.
@@ -386,19 +401,50 @@ impl Enricher {
             Question::Stranger(ground) => ground.public,
             Question::At(place) => place,
         };
-        let service_number = match service {
-            None => NONE,
-            Some(service) => {
-                let known = self.names.known(service);
-                known.unwrap_or_else(|| self.names.number(service.into()))
-            }
-        };
-        let far = Far::new(address_bits, place, service_number);
+        let far = Far::new(address_bits, place, self.service_number(service));
         let number = match self.reached.get(&far, time) {
             Some(number) => number,
             None => self.find_reached(seat, far, address, time, service),
         };
         (number, way)
+    }
+
+    #[inline]
+    fn service_number(&mut self, service: Option<&str>) -> u32 {
+        service.map_or(NONE, |service| {
+            let known = self.names.known(service);
+            known.unwrap_or_else(|| self.names.number(service.into()))
+        })
+    }
+
+    /// The number of who has an address behind the transit gateway whose interface logs.
+    pub(super) fn reach_behind(
+        &mut self,
+        seat: &Seat,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> u32 {
+        let far = Far::new(bits(address), seat.behind, self.service_number(service));
+        if let Some(number) = self.reached.get(&far, time) {
+            return number;
+        }
+        let near = self.seats.near(seat.number);
+        let Some(attachment) = near.and_then(|near| self.resolver.attachment_of(near)) else {
+            return NONE;
+        };
+        let resolver = &mut self.resolver;
+        let (found, valid) = resolver.through_attachment(&attachment, None, address, time, service);
+        let number = self.number(found);
+        self.reached.put(far, valid, number);
+        number
+    }
+
+    /// Whether an address is a public one of which nothing is known.
+    pub(super) fn is_stranger(&self, seat: &Seat, address: IpAddr) -> bool {
+        let ground = self.grounds.get(seat.ground as usize);
+        let strangers = ground.and_then(|ground| ground.strangers.as_ref());
+        strangers.is_some_and(|strangers| strangers.has(bits(address)))
     }
 
     #[cold]

@@ -138,15 +138,9 @@ impl Enricher {
                 return (seat.own_number, NONE);
             }
             // What a transit gateway takes in, or brings, is on its other side.
-            if direction.is_some()
-                && end.talks != end.seen
-                && let Some(attachment) = self.attachment_of(seat)
-            {
+            if direction.is_some() && end.talks != end.seen && seat.behind != NONE {
                 let service = service(values.text(end.service));
-                let resolver = &mut self.resolver;
-                let (found, _) =
-                    resolver.through_attachment(&attachment, None, address, time, service);
-                return (self.number(found), NONE);
+                return (self.reach_behind(seat, address, time, service), NONE);
             }
         }
         let service = service(values.text(end.service));
@@ -160,12 +154,8 @@ impl Enricher {
     /// Whether the interface that logs has an address, whoever has it by now.
     fn is_own_address(&self, seat: &Seat, address: IpAddr) -> bool {
         let near = self.seats.near(seat.number);
-        near.is_some_and(|near| self.resolver.is_own(near, address))
-    }
-
-    fn attachment_of(&self, seat: &Seat) -> Option<String> {
-        let near = self.seats.near(seat.number).filter(|_| seat.is_transit);
-        self.resolver.attachment_of(near?)
+        !self.is_stranger(seat, address)
+            && near.is_some_and(|near| self.resolver.is_own(near, address))
     }
 
     /// Which way packets went, by which of the addresses is the interface's.
