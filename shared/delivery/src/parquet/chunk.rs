@@ -36,6 +36,8 @@ pub(super) struct Chunk {
     pub data_offset: usize,
     pub compressed: usize,
     pub uncompressed: usize,
+    /// Bytes of the data pages among them.
+    uncompressed_data: usize,
     pub encodings: Vec<Encoding>,
     pub statistics: Option<Statistics>,
 }
@@ -68,6 +70,20 @@ impl Body<'_> {
     }
 }
 
+/// A column of texts that was written, which others of the row group may be alike: where there is an id, there is a
+/// name, and one changes when the other does. Their data pages are the same, since dictionaries are in the order of the
+/// rows.
+struct Written {
+    /// Which rows of the table the rows of the file are, by its place in memory.
+    rows: usize,
+    /// The index of each row of the table that is asked for.
+    cells: Vec<u32>,
+    nulls: usize,
+    /// Where its data pages are in the file, and their bytes before compression.
+    pages: Range<usize>,
+    uncompressed: usize,
+}
+
 /// Writes columns, one after the other. Its buffers are kept.
 pub(super) struct ChunkWriter {
     compressor: zstd::bulk::Compressor<'static>,
@@ -80,6 +96,10 @@ pub(super) struct ChunkWriter {
     nulls: usize,
     /// The index of each row of a table that is asked for, [`NONE`] where there is no value.
     cells: Vec<u32>,
+    /// Columns of the row group that others may be alike.
+    written: Vec<Written>,
+    /// The number of the one among them that the column at hand is alike.
+    alike: Option<usize>,
     /// Indices into the dictionary, of the values that are there.
     indices: Vec<u32>,
     /// Numbers of texts in the dictionary's order.
@@ -103,6 +123,8 @@ impl ChunkWriter {
             definition: Vec::new(),
             nulls: 0,
             cells: Vec::new(),
+            written: Vec::new(),
+            alike: None,
             indices: Vec::new(),
             order: Vec::new(),
             places: Vec::new(),
@@ -113,7 +135,12 @@ impl ChunkWriter {
         })
     }
 
-    /// Appends a column to the file.
+    /// Begins a row group.
+    pub fn begin(&mut self) {
+        self.written.clear();
+    }
+
+    /// Appends a column of the row group to the file.
     pub fn write(
         &mut self,
         file: &mut Vec<u8>,
@@ -122,6 +149,7 @@ impl ChunkWriter {
         self.repetition.clear();
         self.definition.clear();
         self.nulls = 0;
+        self.alike = None;
         self.indices.clear();
         self.order.clear();
         self.numbers.clear();
@@ -159,6 +187,18 @@ impl ChunkWriter {
             Values::Lists { numbers, lists } => self.lists(rows, numbers, lists, column_type),
         };
         let chunk = self.pages(file, &body)?;
+        if let (Values::Texts { .. }, Body::Indices { .. }, Some(rows), None) =
+            (&source.column.values, body, place_of(rows), self.alike)
+            && !self.may_be_plain()
+        {
+            self.written.push(Written {
+                rows,
+                cells: self.cells.clone(),
+                nulls: self.nulls,
+                pages: chunk.data_offset..file.len(),
+                uncompressed: chunk.uncompressed_data,
+            });
+        }
         Ok(Chunk {
             statistics,
             ..chunk
@@ -225,13 +265,24 @@ impl ChunkWriter {
             self.index(number)
         }));
         self.cells = cells;
-        self.spread(selection);
+        self.alike = self.find_alike(selection);
+        match self.alike.and_then(|number| self.written.get(number)) {
+            Some(alike) => (self.entries, self.nulls) = (selection.len(), alike.nulls),
+            None => self.spread(selection),
+        }
         let mut bounds = Bounds::default();
         self.order
             .iter()
             .for_each(|number| bounds.add(texts.get(*number)));
         let statistics = bounds.statistics(self.nulls);
         (self.dictionary_of(texts), statistics)
+    }
+
+    /// The number of a column that was written, in whose place the one of the indices at hand could stand.
+    fn find_alike(&self, selection: Selection<'_>) -> Option<usize> {
+        let rows = place_of(selection)?;
+        let is_alike = |written: &Written| written.rows == rows && written.cells == self.cells;
+        self.written.iter().position(is_alike)
     }
 
     /// The index of a text, which gets one when it has none; [`NONE`] of no text.
@@ -272,7 +323,7 @@ impl ChunkWriter {
     fn dictionary_of<'b>(&mut self, texts: &'b Texts) -> Body<'b> {
         let entries = self.order.len();
         let width = index_width(entries);
-        if self.order.len() * 2 > self.indices.len() {
+        if self.may_be_plain() {
             let size = |number: &u32| 4 + texts.get(*number).len();
             let sizes: Vec<usize> = self.order.iter().map(size).collect();
             let of = |index: &u32| sizes.get(*index as usize).copied().unwrap_or_default();
@@ -286,6 +337,11 @@ impl ChunkWriter {
             push_text(&mut self.dictionary, texts.get(*number));
         }
         Body::Indices { width, entries }
+    }
+
+    /// Whether texts may take less as they are than with a dictionary: hardly any of them repeats.
+    fn may_be_plain(&self) -> bool {
+        self.alike.is_none() && self.order.len() * 2 > self.indices.len()
     }
 
     fn documents<'b>(
@@ -457,7 +513,9 @@ impl ChunkWriter {
 
     fn pages(&mut self, file: &mut Vec<u8>, body: &Body<'_>) -> Result<Chunk, ParquetError> {
         let start = file.len();
-        let mut output = TrackedWrite::new(file);
+        let alike = self.alike.and_then(|number| self.written.get(number));
+        let alike = alike.map(|written| (written.pages.clone(), written.uncompressed));
+        let mut output = TrackedWrite::new(&mut *file);
         let mut writer = SerializedPageWriter::new(&mut output);
         let mut encodings = vec![Encoding::RLE];
         let (mut compressed, mut uncompressed) = (0, 0);
@@ -477,8 +535,9 @@ impl ChunkWriter {
         }
         encodings.push(body.encoding());
         let data_offset = start + compressed;
+        let before_data = uncompressed;
         let (mut entries, mut values) = (0..0, 0..0);
-        loop {
+        while alike.is_none() {
             (entries, values) = self.next_page(body, entries.end, values.end);
             self.page.clear();
             self.levels(entries.clone());
@@ -499,12 +558,19 @@ impl ChunkWriter {
             }
         }
         writer.close()?;
+        drop(output);
+        if let Some((pages, bytes)) = alike {
+            compressed += pages.len();
+            uncompressed += bytes;
+            file.extend_from_within(pages);
+        }
         Ok(Chunk {
             values: self.entries,
             dictionary_offset,
             data_offset,
             compressed,
             uncompressed,
+            uncompressed_data: uncompressed - before_data,
             encodings,
             statistics: None,
         })
@@ -632,6 +698,14 @@ impl ChunkWriter {
             }
         }
         self.page = page;
+    }
+}
+
+/// Where the rows of a table that come again and again stand in memory.
+fn place_of(rows: Selection<'_>) -> Option<usize> {
+    match rows {
+        Selection::Each(_) => None,
+        Selection::Again(recurring) => Some(std::ptr::from_ref(recurring).addr()),
     }
 }
 

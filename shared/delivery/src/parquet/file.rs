@@ -99,6 +99,7 @@ impl FileWriter {
             drop(self.output.try_reserve_exact(self.room));
             self.output.extend_from_slice(MAGIC);
         }
+        self.chunks.begin();
         let mut chunks = HashMap::new();
         for source in sources {
             let chunk = self.chunks.write(&mut self.output, &source)?;

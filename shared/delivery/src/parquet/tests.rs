@@ -450,6 +450,69 @@ fn memory_is_bounded_by_texts_too() {
     assert_eq!(read(&file).len(), 1500);
 }
 
+/// Where there is an id there is a name, and one changes when the other does: their pages are made once.
+#[test]
+fn columns_that_change_together_have_the_same_pages() {
+    let names = ["id", "name", "kind", "none"];
+    let table = Table::new(names.map(|name| Column::new(name, ColumnType::Text)));
+    let mut table = table;
+    for row in 0..40_u32 {
+        let values = [
+            format!("i-{row:04}"),
+            format!("host {}", row * 7),
+            format!("kind {}", row % 3),
+        ];
+        // The last row has a kind and nothing else.
+        for (place, value) in values
+            .iter()
+            .enumerate()
+            .skip(if row == 39 { 2 } else { 0 })
+        {
+            table.put(place, ColumnValue::Text(value));
+        }
+        table.end_row();
+    }
+    let mut writer = file::FileWriter::new(1).unwrap();
+    let mut expected = Vec::new();
+    for group in 0..2 {
+        let rows: Vec<u32> = (0..5000).map(|row| row * (7 + group) % 40).collect();
+        let mut recurring = Recurring::default();
+        recurring.set(table.rows(), rows.iter().copied());
+        let sources = names
+            .iter()
+            .zip(table.columns())
+            .map(|(name, column)| Source {
+                name,
+                column,
+                rows: Selection::Again(&recurring),
+            });
+        writer.write_group(rows.len(), sources, None).unwrap();
+        expected.extend(rows.iter().map(|row| match row {
+            39 => json!({"kind": "kind 0"}),
+            row => json!({
+                "id": format!("i-{row:04}"),
+                "name": format!("host {}", row * 7),
+                "kind": format!("kind {}", row % 3),
+            }),
+        }));
+    }
+    let schema = names.map(|name| (name, ColumnType::Text));
+    let file = writer.finish(schema, [], Vec::new()).unwrap();
+    let read: Vec<Value> = read(&file).into_iter().map(Value::Object).collect();
+    assert_eq!(read, expected);
+    for group in open(&file).metadata().row_groups() {
+        let pages = |column: usize| {
+            let chunk = group.column(column);
+            let (start, size) = chunk.byte_range();
+            let data = chunk.data_page_offset() as usize;
+            file[data..(start + size) as usize].to_vec()
+        };
+        assert_eq!(pages(0), pages(1));
+        assert_ne!(pages(0), pages(2));
+        assert!(!pages(0).is_empty());
+    }
+}
+
 /// What an encoder and an enricher did before shall not be seen: files are written again after a failure, by others.
 #[test]
 fn files_depend_on_their_records_alone() {
