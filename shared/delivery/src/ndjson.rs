@@ -184,33 +184,30 @@ impl NdjsonEncoder {
             return;
         };
         for part in parts.into_iter().filter(|part| !part.members.is_empty()) {
-            let members = match repeats.part(part.number, self.output.written, part.members.len()) {
-                true => b",",
-                false => part.members,
-            };
-            self.output.write_parts([members]);
+            match repeats.part(part.number, self.output.written, part.members.len()) {
+                true => self.output.write_comma(),
+                false => self.output.write_parts([part.members]),
+            }
         }
         let at = self.output.written;
         self.output.write_parts([&self.own]);
         for (column, member) in own.into_iter().enumerate() {
             let Some(member) = member else { continue };
-            let value = member.start + member.name_len;
-            let mut piece = [0; PIECE];
-            let Some(text) = self.own.get(value..value + member.len) else {
-                continue;
-            };
-            let Some(room) = piece.get_mut(..member.len) else {
+            // There is room behind what is written.
+            let value = at + member.start + member.name_len;
+            let piece = self.output.buffer.get(value..);
+            let piece = piece.and_then(|piece| piece.first_chunk());
+            let Some(piece) = piece.filter(|_| member.len <= PIECE) else {
                 repeats.skip(Before::after(member.after_len));
                 continue;
             };
-            room.copy_from_slice(text);
             repeats.member(
                 column,
                 Member {
                     at: at + member.start,
                     name_len: member.name_len,
                     after_len: member.after_len,
-                    piece: &piece,
+                    piece,
                     len: member.len,
                 },
             );
@@ -352,6 +349,13 @@ impl Output {
         let room = needed.max(doubled);
         self.buffer.reserve_exact(room - self.buffer.len());
         self.buffer.resize(room, 0);
+    }
+
+    #[inline]
+    fn write_comma(&mut self) {
+        self.reserve(1);
+        self.buffer[self.written] = b',';
+        self.written += 1;
     }
 
     /// Writes a cell of any kind and length.

@@ -60,7 +60,7 @@ const BEFORES: [Before; 4] = [
 ];
 
 /// How many bytes are the same before two members.
-const COMMON: [[usize; 4]; 4] = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 3]];
+const COMMON: [[u32; 4]; 4] = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 3]];
 
 impl Before {
     /// What a value's end is to the member that follows.
@@ -72,7 +72,7 @@ impl Before {
     }
 
     /// How many bytes are the same before two members.
-    fn common(self, other: Before) -> usize {
+    fn common(self, other: Before) -> u32 {
         COMMON[self as usize][other as usize]
     }
 }
@@ -131,6 +131,10 @@ pub(super) struct Repeats {
     /// Bytes left out of the buffer.
     left_out: usize,
     found: Vec<Repeat>,
+    /// Of the repeat that was found last: how far before it the same bytes start, and where it ends, were nothing left
+    /// out.
+    distance: u32,
+    end: u32,
     columns: Vec<Column>,
     /// Where the parts of enrichments stood, by their numbers.
     parts: Vec<(u64, Before)>,
@@ -146,6 +150,8 @@ impl Default for Repeats {
             start: 1,
             left_out: 0,
             found: Vec::new(),
+            distance: 0,
+            end: 0,
             columns: Vec::new(),
             parts: Vec::new(),
             before: Before::Unknown,
@@ -170,6 +176,7 @@ impl Repeats {
         self.base += written as u64;
         self.left_out = 0;
         self.found.clear();
+        (self.distance, self.end) = (0, 0);
         self.before = Before::Unknown;
     }
 
@@ -220,60 +227,68 @@ impl Repeats {
         let word = masked_word(member.piece, member.len);
         let len = member.len as u8;
         let is_same = |seen: &Seen| seen.text[0] == word && seen.len == len;
-        let chosen = choose(recent, self.turn, is_same, as_before);
-        let value_len = match is_same(chosen) {
+        let (chosen, is_known) = choose(recent, self.turn, is_same, as_before);
+        let value_len = match is_known {
             true => member.len + member.after_len - 1,
             false => common_word(chosen.text[0], word).min(len.min(chosen.len).into()),
         };
         let (source, before) = (chosen.position, chosen.before);
-        let oldest = &mut recent[self.turn];
+        let oldest = &mut recent[self.turn & 1];
         // The words behind are those of a longer value: lengths tell that they do not count.
         (oldest.text[0], oldest.len) = (word, len);
         (oldest.position, oldest.before) = (position, self.before);
-        self.note(member, source, before, value_len);
+        self.note(member, position, source, before, value_len);
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn long(&mut self, column: usize, member: Member<'_>) {
         let position = self.base + member.at as u64;
         let as_before = self.as_before(position);
         let Some(column) = self.columns.get_mut(column) else {
             return;
         };
+        let text = words(member.piece, member.len);
+        let len = member.len as u8;
+        let is_same = |seen: &Seen| seen.text == text && seen.len == len;
+        let (chosen, is_known) = choose(&column.recent, self.turn, is_same, as_before);
+        let (mut source, mut before) = (chosen.position, chosen.before);
+        let mut value_len = member.len + member.after_len - 1;
         let now = Seen {
-            text: words(member.piece, member.len),
+            text,
             position,
-            len: member.len as u8,
+            len,
             before: self.before,
         };
-        let is_same = |seen: &Seen| seen.text == now.text && seen.len == now.len;
-        let mut seen = *choose(&column.recent, self.turn, is_same, as_before);
-        column.recent[self.turn] = now;
-        let mut is_known = is_same(&seen);
-        if !is_known && let Some((position, before)) = column.see(&now) {
-            (seen.position, seen.before) = (position, before);
-            is_known = true;
+        if !is_known {
+            let common = common_prefix(&chosen.text, &text).min(len.min(chosen.len).into());
+            match column.see(&now) {
+                Some(known) => (source, before) = known,
+                None => value_len = common,
+            }
         }
-        let value_len = match is_known {
-            true => member.len + member.after_len - 1,
-            false => common_prefix(&seen.text, &now.text).min(now.len.min(seen.len).into()),
-        };
-        self.note(member, seen.position, seen.before, value_len);
+        column.recent[self.turn & 1] = now;
+        self.note(member, position, source, before, value_len);
     }
 
     /// Where a member would stand that is repeated from as far before as what was repeated last.
     #[inline(always)]
     fn as_before(&self, position: u64) -> u64 {
-        let distance = self.found.last().map_or(0, |last| last.distance);
-        position.wrapping_sub(distance.into())
+        position.wrapping_sub(self.distance.into())
     }
 
     /// Notes that a member's name and so many bytes behind it stood there.
     #[inline(always)]
-    fn note(&mut self, member: Member<'_>, source: u64, before: Before, value_len: usize) {
+    fn note(
+        &mut self,
+        member: Member<'_>,
+        position: u64,
+        source: u64,
+        before: Before,
+        value_len: usize,
+    ) {
         let common = before.common(self.before);
         self.before = Before::after(member.after_len);
-        if let Some(distance) = self.distance(source, self.base + member.at as u64) {
+        if let Some(distance) = self.distance(source, position) {
             self.push(member.at, member.name_len + value_len, distance, common, 0);
         }
     }
@@ -305,7 +320,13 @@ impl Repeats {
             true => repeated,
             false => 0,
         };
-        self.push(at, repeated, distance, before.common(now.1), left_out);
+        self.push(
+            at,
+            repeated,
+            distance,
+            before.common(now.1),
+            left_out as u32,
+        );
         self.left_out += left_out;
         self.base += left_out as u64;
         left_out > 0
@@ -313,28 +334,25 @@ impl Repeats {
 
     /// Notes that so many bytes stood so far before, and the `common` ones before them too. So many are left out.
     #[inline(always)]
-    fn push(&mut self, at: usize, len: usize, distance: u32, common: usize, left_out: usize) {
+    fn push(&mut self, at: usize, len: usize, distance: u32, common: u32, left_out: u32) {
         let at = at + self.left_out;
-        let (mut start, mut end) = (at as u32, (at + len) as u32);
-        let left_out = left_out as u32;
-        let taken = self.found.last().map_or(0, |last| last.at + last.len);
-        start = start.saturating_sub(common as u32).max(taken);
-        if let Some(last) = self.found.last_mut()
-            && last.distance == distance
-            && taken == start
+        let start = (at as u32).saturating_sub(common).max(self.end);
+        let end = (at + len) as u32;
+        if distance == self.distance
+            && start == self.end
+            && let Some(last) = self.found.last_mut()
         {
             last.len = end - last.at;
             last.left_out += left_out;
-            return;
-        }
-        end = end.max(start);
-        if end - start >= LEAST {
+            self.end = end;
+        } else if end.saturating_sub(start) >= LEAST {
             self.found.push(Repeat {
                 at: start,
                 len: end - start,
                 distance,
                 left_out,
             });
+            (self.distance, self.end) = (distance, end);
         }
     }
 }
@@ -392,21 +410,28 @@ impl Column {
     }
 }
 
-/// The one to repeat of the values of the last two records: the same one; of two, the one that stands there.
+/// The one to repeat of the values of the last two records, and whether it is the same: the same one; of two, the one
+/// that stands there. Mostly one comparison tells.
 #[inline(always)]
 fn choose(
     recent: &[Seen; 2],
     turn: usize,
     is_same: impl Fn(&Seen) -> bool,
     as_before: u64,
-) -> &Seen {
-    let [older, newer] = [&recent[turn], &recent[1 - turn]];
-    let takes_older = match (is_same(older), is_same(newer)) {
-        (true, false) => true,
-        (false, true) => false,
-        _ => older.position == as_before,
-    };
-    if takes_older { older } else { newer }
+) -> (&Seen, bool) {
+    let [older, newer] = [&recent[turn & 1], &recent[1 - (turn & 1)]];
+    let stands_there = older.position == as_before;
+    if stands_there && is_same(older) {
+        (older, true)
+    } else if is_same(newer) {
+        (newer, true)
+    } else if !stands_there && is_same(older) {
+        (older, true)
+    } else if stands_there {
+        (older, false)
+    } else {
+        (newer, false)
+    }
 }
 
 /// The place of a text among so many slots, a power of two.
