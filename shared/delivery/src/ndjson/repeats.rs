@@ -91,7 +91,7 @@ struct Seen {
 /// The values of a column.
 #[derive(Debug, Default)]
 struct Column {
-    /// Those of the last two records, by turns.
+    /// Those of the last two records that have one, the last one first.
     recent: [Seen; 2],
     /// Long values by their hash; a power of two, or none yet.
     slots: Vec<Slot>,
@@ -139,8 +139,6 @@ pub(super) struct Repeats {
     /// Where the parts of enrichments stood, by their numbers.
     parts: Vec<(u64, Before)>,
     before: Before,
-    /// Whose turn it is among the last two records: the one that this one takes the place of.
-    turn: usize,
 }
 
 impl Default for Repeats {
@@ -155,7 +153,6 @@ impl Default for Repeats {
             columns: Vec::new(),
             parts: Vec::new(),
             before: Before::Unknown,
-            turn: 0,
         }
     }
 }
@@ -200,7 +197,6 @@ impl Repeats {
             0 => Before::Unknown,
             _ => Before::Record,
         };
-        self.turn = 1 - self.turn;
     }
 
     /// Something was written of which nothing is known but how it ends.
@@ -227,16 +223,17 @@ impl Repeats {
         let word = masked_word(member.piece, member.len);
         let len = member.len as u8;
         let is_same = |seen: &Seen| seen.text[0] == word && seen.len == len;
-        let (chosen, is_known) = choose(recent, self.turn, is_same, as_before);
+        let (chosen, is_known) = choose(recent, is_same, as_before);
         let value_len = match is_known {
             true => member.len + member.after_len - 1,
             false => common_word(chosen.text[0], word).min(len.min(chosen.len).into()),
         };
         let (source, before) = (chosen.position, chosen.before);
-        let oldest = &mut recent[self.turn & 1];
+        let [newer, older] = recent;
+        *older = *newer;
         // The words behind are those of a longer value: lengths tell that they do not count.
-        (oldest.text[0], oldest.len) = (word, len);
-        (oldest.position, oldest.before) = (position, self.before);
+        (newer.text[0], newer.len) = (word, len);
+        (newer.position, newer.before) = (position, self.before);
         self.note(member, position, source, before, value_len);
     }
 
@@ -250,7 +247,7 @@ impl Repeats {
         let text = words(member.piece, member.len);
         let len = member.len as u8;
         let is_same = |seen: &Seen| seen.text == text && seen.len == len;
-        let (chosen, is_known) = choose(&column.recent, self.turn, is_same, as_before);
+        let (chosen, is_known) = choose(&column.recent, is_same, as_before);
         let (mut source, mut before) = (chosen.position, chosen.before);
         let mut value_len = member.len + member.after_len - 1;
         let now = Seen {
@@ -266,7 +263,9 @@ impl Repeats {
                 None => value_len = common,
             }
         }
-        column.recent[self.turn & 1] = now;
+        let [newer, older] = &mut column.recent;
+        *older = *newer;
+        *newer = now;
         self.note(member, position, source, before, value_len);
     }
 
@@ -414,12 +413,10 @@ impl Column {
 /// that stands there. Mostly one comparison tells.
 #[inline(always)]
 fn choose(
-    recent: &[Seen; 2],
-    turn: usize,
+    [newer, older]: &[Seen; 2],
     is_same: impl Fn(&Seen) -> bool,
     as_before: u64,
 ) -> (&Seen, bool) {
-    let [older, newer] = [&recent[turn & 1], &recent[1 - (turn & 1)]];
     let stands_there = older.position == as_before;
     if stands_there && is_same(older) {
         (older, true)
