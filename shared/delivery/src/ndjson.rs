@@ -411,8 +411,18 @@ fn copy_cell<'t>(
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {
-    // Writing a string to a vector does not fail.
-    drop(serde_json::to_writer(out, text));
+    // Without an early end, many bytes are looked at together.
+    let escapes = text.bytes().fold(0, |some, byte| {
+        some | u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\')
+    });
+    if escapes > 0 {
+        // Writing a string to a vector does not fail.
+        drop(serde_json::to_writer(out, text));
+    } else {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    }
 }
 
 #[cfg(test)]
