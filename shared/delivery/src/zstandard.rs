@@ -224,7 +224,7 @@ impl Frame {
 }
 
 /// Copies so many bytes. As many as [`STEP`] beyond them may be overwritten.
-#[inline]
+#[inline(always)]
 fn copy(from: &[u8], start: usize, count: usize, to: &mut [u8], at: usize) {
     if count <= STEP
         && let Some(from) = from[start..].first_chunk::<STEP>()

@@ -60,17 +60,21 @@ impl Search {
         self.places.fill(Place::default());
         self.stretches.clear();
         let (mut start, mut left_out) = (0, 0);
-        for repeat in known {
+        let mut taken = 0;
+        for (number, repeat) in known.iter().enumerate() {
             let end = (repeat.at as usize).saturating_sub(left_out);
-            self.stretch(text, start, end, left_out, all);
-            all.push(*repeat);
+            if end.saturating_sub(start) >= STRETCH {
+                all.extend_from_slice(&known[taken..number]);
+                taken = number;
+                self.stretch(text, start, end, left_out, all);
+            }
             start = end.saturating_add(repeat.len.saturating_sub(repeat.left_out) as usize);
             left_out += repeat.left_out as usize;
         }
+        all.extend_from_slice(&known[taken..]);
         self.stretch(text, start, text.len(), left_out, all);
     }
 
-    #[inline]
     fn stretch(
         &mut self,
         text: &[u8],
