@@ -15,7 +15,7 @@
 //! A repeat never holds the comma that ends a member: at the end of a record a brace stands in its place. The member
 //! that follows takes it in, with what else stands before both of them.
 
-use super::PIECE;
+use super::{OWN_MEMBERS, PIECE};
 use crate::texts::{MASKS, Words, words};
 use crate::zstandard::{LEAST_LEFT_OUT, Repeat, WINDOW};
 
@@ -29,9 +29,10 @@ const WORD: usize = 8;
 /// Where nothing is written.
 const NOWHERE: u64 = 0;
 
-/// Slots of a column's long values at first, and at most: more of them would be looked for in slower memory.
+/// Slots of a column's long values at first, and at most: more of them would be looked for in slower memory, and
+/// what stood farther away takes more bits to tell.
 const FIRST_SLOTS: usize = 1 << 6;
-const MAX_SLOTS: usize = 1 << 10;
+const MAX_SLOTS: usize = 1 << 9;
 
 /// A repeat of fewer bytes costs more than its bytes, unless it goes on where the one before ended.
 const LEAST: u32 = 5;
@@ -238,10 +239,10 @@ impl Repeats {
     }
 
     #[inline(always)]
-    fn long(&mut self, column: usize, member: Member<'_>) {
+    fn long(&mut self, number: usize, member: Member<'_>) {
         let position = self.base + member.at as u64;
         let as_before = self.as_before(position);
-        let Some(column) = self.columns.get_mut(column) else {
+        let Some(column) = self.columns.get_mut(number) else {
             return;
         };
         let text = words(member.piece, member.len);
@@ -258,7 +259,12 @@ impl Repeats {
         };
         if !is_known {
             let common = common_prefix(&chosen.text, &text).min(len.min(chosen.len).into());
-            match column.see(&now) {
+            // What a transfer costs is seldom the same: to look for it takes more than it saves.
+            let known = match number < OWN_MEMBERS {
+                true => None,
+                false => column.see(&now),
+            };
+            match known {
                 Some(known) => (source, before) = known,
                 None => value_len = common,
             }
