@@ -1,6 +1,6 @@
 //! What is known of a flow beside its sides: device, direction, gateway, class and price of the transfer.
 //!
-//! Facts depend on the classes of the sides, not on the sides: most flows between two subnets have the same.
+//! Facts depend on the classes of the sides, and on which of them share a VPC or a zone: thousands of interfaces have few.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -440,7 +440,7 @@ impl Enricher {
         number
     }
 
-    /// Whether an address is a public one of which nothing is known.
+    /// Whether nothing is known of an address: no interface seen from there has it, or had it.
     pub(super) fn is_stranger(&self, seat: &Seat, address: IpAddr) -> bool {
         let ground = self.grounds.get(seat.ground as usize);
         let strangers = ground.and_then(|ground| ground.strangers.as_ref());
