@@ -1,6 +1,7 @@
 //! Sessions: role chains, assumed once for all that share them and again before they end.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use telemetry::describe::walk::Call;
 use telemetry::target::Hop;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::cloud::{Cloud, Granted};
+use crate::cloud::Cloud;
 
 /// How long before their end credentials are replaced: longer than a call with its retries.
 const BEFORE_THE_END: SignedDuration = SignedDuration::from_mins(5);
@@ -55,18 +56,26 @@ impl ChainFailure {
 }
 
 /// Credentials of a chain's last role.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Session<C> {
     /// The credentials.
     pub credentials: C,
-    /// Tells these credentials from earlier ones of the same chain.
-    generation: u64,
+    /// The grants that led here, one of each way along the chain, the shortest first. No two grants have the same
+    /// number, so that these credentials are not taken for earlier or later ones of the same chain.
+    grants: Vec<u64>,
 }
 
 enum Held<C> {
     Nothing,
-    Granted(Granted<C>, u64),
+    /// With when it ends, where that is known.
+    Granted(Session<C>, Option<Timestamp>),
     Refused(CallFailure, Timestamp),
+}
+
+/// Why a chain was not walked to its end, with the session that the failed hop was asked for with.
+struct Stopped<C> {
+    failure: ChainFailure,
+    with: Option<Session<C>>,
 }
 
 type Place<C> = Arc<AsyncMutex<Held<C>>>;
@@ -76,6 +85,7 @@ pub struct Sessions<C: Cloud> {
     cloud: Arc<C>,
     now: fn() -> Timestamp,
     held: Mutex<HashMap<Vec<Hop>, Place<C::Credentials>>>,
+    grants: AtomicU64,
 }
 
 impl<C: Cloud> Sessions<C> {
@@ -85,6 +95,7 @@ impl<C: Cloud> Sessions<C> {
             cloud,
             now,
             held: Mutex::new(HashMap::new()),
+            grants: AtomicU64::new(0),
         }
     }
 
@@ -106,39 +117,40 @@ impl<C: Cloud> Sessions<C> {
     /// # Errors
     /// The hop that was refused.
     pub async fn session(&self, chain: &[Hop]) -> Result<Session<C::Credentials>, ChainFailure> {
-        match self.walk(chain).await {
-            // A role on the way ended early: the whole way again, once.
-            Err(failed) if failed.failure.is_expired() => {
-                self.end(chain).await;
+        let walked = match self.walk(chain).await {
+            // A role on the way ended early: what it led to again, once.
+            Err(stopped) if stopped.failure.failure.is_expired() => {
+                if let Some(ended) = &stopped.with {
+                    self.give_up(chain, ended).await;
+                }
                 self.walk(chain).await
             }
             walked => walked,
-        }
+        };
+        walked.map_err(|stopped| stopped.failure)
     }
 
-    async fn walk(&self, chain: &[Hop]) -> Result<Session<C::Credentials>, ChainFailure> {
+    async fn walk(
+        &self,
+        chain: &[Hop],
+    ) -> Result<Session<C::Credentials>, Stopped<C::Credentials>> {
         let mut before: Option<Session<C::Credentials>> = None;
         for (hops, way) in ways(chain).enumerate() {
             let place = self.place(way);
             let mut held = place.lock().await;
             let now = (self.now)();
-            let (valid, generation) = match &*held {
-                Held::Nothing => (None, 0),
+            match &*held {
+                Held::Granted(session, end) if end.is_none_or(|end| now + BEFORE_THE_END < end) => {
+                    before = Some(session.clone());
+                    continue;
+                }
                 Held::Refused(failure, until) if now < *until => {
-                    return Err(chain_failure(chain, hops, failure.clone()));
+                    return Err(Stopped {
+                        failure: chain_failure(chain, hops, failure.clone()),
+                        with: before,
+                    });
                 }
-                Held::Refused(..) => (None, 0),
-                Held::Granted(granted, generation) => {
-                    let lasting = granted.expires.is_none_or(|end| now + BEFORE_THE_END < end);
-                    (lasting.then(|| granted.credentials.clone()), *generation)
-                }
-            };
-            if let Some(credentials) = valid {
-                before = Some(Session {
-                    credentials,
-                    generation,
-                });
-                continue;
+                _ => {}
             }
             let granted = match (way.last(), &before) {
                 (Some(hop), Some(before)) => self.cloud.assume(&before.credentials, hop).await,
@@ -146,23 +158,32 @@ impl<C: Cloud> Sessions<C> {
             };
             match granted {
                 Ok(granted) => {
-                    before = Some(Session {
-                        credentials: granted.credentials.clone(),
-                        generation: generation + 1,
-                    });
-                    *held = Held::Granted(granted, generation + 1);
+                    let mut grants = before.map_or_else(Vec::new, |before| before.grants);
+                    grants.push(self.grants.fetch_add(1, Ordering::Relaxed));
+                    let session = Session {
+                        credentials: granted.credentials,
+                        grants,
+                    };
+                    *held = Held::Granted(session.clone(), granted.expires);
+                    before = Some(session);
                 }
                 Err(failure) => {
                     if !failure.is_expired() {
                         *held = Held::Refused(failure.clone(), now + REFUSED_FOR);
                     }
-                    return Err(chain_failure(chain, hops, failure));
+                    return Err(Stopped {
+                        failure: chain_failure(chain, hops, failure),
+                        with: before,
+                    });
                 }
             }
         }
         before.ok_or_else(|| {
             let failure = CallFailure::of_code("NoCredentials", "No credentials.", None);
-            chain_failure(chain, 0, failure)
+            Stopped {
+                failure: chain_failure(chain, 0, failure),
+                with: None,
+            }
         })
     }
 
@@ -196,24 +217,14 @@ impl<C: Cloud> Sessions<C> {
         }
     }
 
-    /// Gives a session up that AWS says has ended, however long it should have lasted: the next one
-    /// asks anew, the whole chain.
+    /// Gives a session up that AWS says has ended, however long it should have lasted, with those that led to it: the
+    /// next one asks anew. What somebody has renewed since stays.
     async fn give_up(&self, chain: &[Hop], ended: &Session<C::Credentials>) {
-        let place = self.place(chain);
-        if !matches!(&*place.lock().await, Held::Granted(_, g) if *g == ended.generation) {
-            // Somebody was faster.
-            return;
-        }
-        self.end(chain).await;
-    }
-
-    /// Takes every session on the way for ended.
-    async fn end(&self, chain: &[Hop]) {
-        for way in ways(chain) {
+        for (way, grant) in ways(chain).zip(&ended.grants) {
             let place = self.place(way);
             let mut held = place.lock().await;
-            if let Held::Granted(granted, _) = &mut *held {
-                granted.expires = Some(Timestamp::UNIX_EPOCH);
+            if matches!(&*held, Held::Granted(session, _) if session.grants.last() == Some(grant)) {
+                *held = Held::Nothing;
             }
         }
     }
@@ -241,3 +252,6 @@ fn chain_failure(chain: &[Hop], hop: usize, failure: CallFailure) -> ChainFailur
         failure,
     }
 }
+
+#[cfg(test)]
+mod tests;
