@@ -185,7 +185,7 @@ impl NdjsonEncoder {
         };
         for part in parts.into_iter().filter(|part| !part.members.is_empty()) {
             match repeats.part(part.number, self.output.written, part.members.len()) {
-                true => self.output.write_comma(),
+                true => self.output.write_parts([b","]),
                 false => self.output.write_parts([part.members]),
             }
         }
@@ -349,13 +349,6 @@ impl Output {
         let room = needed.max(doubled);
         self.buffer.reserve_exact(room - self.buffer.len());
         self.buffer.resize(room, 0);
-    }
-
-    #[inline]
-    fn write_comma(&mut self) {
-        self.reserve(1);
-        self.buffer[self.written] = b',';
-        self.written += 1;
     }
 
     /// Writes a cell of any kind and length.

@@ -423,17 +423,16 @@ fn choose(
     is_same: impl Fn(&Seen) -> bool,
     as_before: u64,
 ) -> (&Seen, bool) {
-    let stands_there = older.position == as_before;
-    if stands_there && is_same(older) {
-        (older, true)
-    } else if is_same(newer) {
-        (newer, true)
-    } else if !stands_there && is_same(older) {
-        (older, true)
-    } else if stands_there {
-        (older, false)
+    let [first, second] = match older.position == as_before {
+        true => [older, newer],
+        false => [newer, older],
+    };
+    if is_same(first) {
+        (first, true)
+    } else if is_same(second) {
+        (second, true)
     } else {
-        (newer, false)
+        (first, false)
     }
 }
 
