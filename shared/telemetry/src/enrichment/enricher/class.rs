@@ -23,7 +23,7 @@ pub(super) struct Class {
 }
 
 impl Class {
-    pub(super) fn of(side: &Side) -> Class {
+    fn of(side: &Side) -> Class {
         let end = side.end();
         Class {
             place: end.place,

@@ -2,11 +2,12 @@
 //!
 //! Facts depend on the classes of the sides, and on which of them share a VPC or a zone: thousands of interfaces have few.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::class::{Class, Classes, relations};
-use super::memo::Mixer;
+use super::memo::{Mixer, Mixing};
 use super::{Device, Enricher};
 use crate::enrichment::field::{FieldValue, FlowField};
 use crate::enrichment::resolution::{NONE, Near};
@@ -176,6 +177,14 @@ impl Hash for ShownKey {
 /// Keys whose facts are known, at most: as many as a table of 16,384 places takes before it doubles.
 const MOST_KEYS: usize = 14_336;
 
+/// Keeps the number of a key's facts. Where there are too many, only searches are lost.
+fn remember<K: Eq + Hash>(numbers: &mut HashMap<K, u32, Mixing>, key: K, number: u32) {
+    if numbers.len() >= MOST_KEYS {
+        numbers.clear();
+    }
+    numbers.insert(key, number);
+}
+
 /// What logged a flow: its id, kind and name.
 pub(super) type DeviceFacts = (
     Option<Arc<str>>,
@@ -205,11 +214,7 @@ impl Enricher {
                     return NONE;
                 };
                 let number = self.keep(self.vpc_facts(shown, &standing));
-                // Only a search is lost.
-                if self.shown_numbers.len() >= MOST_KEYS {
-                    self.shown_numbers.clear();
-                }
-                self.shown_numbers.insert(key, number);
+                remember(&mut self.shown_numbers, key, number);
                 number
             }
         };
@@ -227,10 +232,7 @@ impl Enricher {
             return *number;
         }
         let number = self.keep(make(self));
-        if self.carried_numbers.len() >= MOST_KEYS {
-            self.carried_numbers.clear();
-        }
-        self.carried_numbers.insert(key, number);
+        remember(&mut self.carried_numbers, key, number);
         number
     }
 

@@ -69,18 +69,17 @@ impl Enricher {
             }
         };
         let name = entry.firewall_name();
-        let flow = entry.log_type() == FirewallLogType::Flow;
         let key = CarriedKey {
             source,
             destination,
             direction: None,
-            is_flow: flow,
+            is_flow: entry.log_type() == FirewallLogType::Flow,
             log: (2, self.names.number(name.into())),
             shard: near.shard.unwrap_or(u16::MAX),
             between: (near.vpc, near.subnet),
         };
         let facts = self.carried_facts(key, |enricher| {
-            enricher.firewall_facts(&key, name, &near, endpoint, flow)
+            enricher.firewall_facts(&key, name, &near, endpoint)
         });
         Resolved {
             source,
@@ -98,7 +97,6 @@ impl Enricher {
         name: &str,
         near: &Near,
         endpoint: Option<Arc<str>>,
-        flow: bool,
     ) -> Facts {
         let shard = near.shard.and_then(|shard| self.resolver.shard(shard));
         let region = shard.and_then(|shard| shard.file().text(shard.unit()?.region));
@@ -116,7 +114,7 @@ impl Enricher {
             let unseen = [source, destination]
                 .iter()
                 .all(|side| side.logged != Some(true));
-            counted = flow.then_some(unseen);
+            counted = key.is_flow.then_some(unseen);
         }
         let subnet = shard.and_then(|shard| {
             let row: SubnetRow = shard.file().follow(Link::to(near.subnet))?;

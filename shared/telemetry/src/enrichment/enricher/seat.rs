@@ -36,7 +36,7 @@ pub(super) struct Seat {
     /// Whether the interface is in the index.
     pub(super) is_known: bool,
     /// Whether it is a transit gateway's.
-    pub(super) is_transit: bool,
+    is_transit: bool,
     /// The number of the place behind it, if it is a transit gateway's: where its attachment leads to; else [`NONE`].
     pub(super) behind: u32,
     /// Whether it is an interface at all.
@@ -149,6 +149,13 @@ impl Ground {
         let steps = self.steps.partition_point(|step| step.from <= address);
         let step = steps.checked_sub(1).and_then(|last| self.steps.get(last));
         step.map_or(NONE, |step| step.way)
+    }
+
+    /// Whether nothing is known of an address.
+    #[inline]
+    fn has_stranger(&self, address: u128) -> bool {
+        let strangers = self.strangers.as_ref();
+        strangers.is_some_and(|strangers| strangers.has(address))
     }
 }
 
@@ -345,8 +352,7 @@ impl Enricher {
         if !out || seat.is_transit || !is_public(ip) {
             return (Question::At(ground.here), way);
         }
-        let strangers = ground.strangers.as_ref();
-        match strangers.is_some_and(|strangers| strangers.has(address)) {
+        match ground.has_stranger(address) {
             true => (Question::Stranger(ground), way),
             false => (Question::At(ground.public), way),
         }
@@ -434,17 +440,14 @@ impl Enricher {
             return NONE;
         };
         let resolver = &mut self.resolver;
-        let (found, valid) = resolver.through_attachment(&attachment, None, address, time, service);
-        let number = self.number(found);
-        self.reached.put(far, valid, number);
-        number
+        let found = resolver.through_attachment(&attachment, None, address, time, service);
+        self.keep_reached(far, found)
     }
 
     /// Whether nothing is known of an address: no interface seen from there has it, or had it.
     pub(super) fn is_stranger(&self, seat: &Seat, address: IpAddr) -> bool {
         let ground = self.grounds.get(seat.ground as usize);
-        let strangers = ground.and_then(|ground| ground.strangers.as_ref());
-        strangers.is_some_and(|strangers| strangers.has(bits(address)))
+        ground.is_some_and(|ground| ground.has_stranger(bits(address)))
     }
 
     #[cold]
@@ -460,7 +463,12 @@ impl Enricher {
         let Some(near) = self.seats.near(seat.number).copied() else {
             return NONE;
         };
-        let (found, valid) = self.resolver.far(&near, address, time, service);
+        let found = self.resolver.far(&near, address, time, service);
+        self.keep_reached(far, found)
+    }
+
+    /// Keeps who has an address, and when that holds; returns the number of the side.
+    fn keep_reached(&mut self, far: Far, (found, valid): (Found, Range32)) -> u32 {
         let number = self.number(found);
         self.reached.put(far, valid, number);
         number

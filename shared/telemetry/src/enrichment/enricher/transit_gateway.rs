@@ -61,11 +61,10 @@ impl Enricher {
             self.attachment_kind(gateway, entered),
             self.attachment_kind(gateway, left),
         ];
-        let direction = flow.direction();
         let key = CarriedKey {
             source,
             destination,
-            direction,
+            direction: flow.direction(),
             is_flow: true,
             log: (1, self.names.number(gateway.unwrap_or_default().into())),
             shard: u16::MAX,
@@ -73,7 +72,7 @@ impl Enricher {
         };
         let place = (gateway, text(Field::Region));
         let facts = self.carried_facts(key, |enricher| {
-            enricher.transit_facts(&key, direction, place, kinds, near.trouble)
+            enricher.transit_facts(&key, place, kinds, near.trouble)
         });
         Resolved {
             source,
@@ -168,7 +167,6 @@ impl Enricher {
     fn transit_facts(
         &self,
         key: &CarriedKey,
-        direction: Option<FlowDirection>,
         (gateway, region): (Option<&str>, Option<&str>),
         [entered, left]: [Attachment; 2],
         trouble: Option<&'static str>,
@@ -177,7 +175,7 @@ impl Enricher {
         let row = gateway.and_then(|id| directory?.transit_gateway(id));
         let (mut transfer, mut per_gb, mut counted) = (None, None, None);
         let ends = (self.side(key.source), self.side(key.destination));
-        if let (Some(direction), (Some(source), Some(destination))) = (direction, ends) {
+        if let (Some(direction), (Some(source), Some(destination))) = (key.direction, ends) {
             let log = Log::TransitGateway { entered, left };
             let here = transfer::End {
                 kind: InterfaceKind::TransitGateway,
@@ -199,7 +197,7 @@ impl Enricher {
             device_name: row
                 .and_then(|row| directory?.file().text(row.name))
                 .map(Into::into),
-            direction,
+            direction: key.direction,
             gateway: gateway.map(|id| (GatewayKind::Transit, id.into())),
             transfer,
             per_gb,

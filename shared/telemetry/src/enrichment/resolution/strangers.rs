@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Loaded, Resolver};
 use crate::index::directory::PlacedAddressRow;
-use crate::index::format::{Block, Row};
+use crate::index::format::{Block, File, Row};
 use crate::index::shard::{AddressRow, DelegatedRow, ListBlockRow, SubnetBlockRow, VpcBlockRow};
 
 /// Bits of an address that its block is told by.
@@ -79,7 +79,7 @@ impl Resolver {
         }
         let file = self.shard(shard)?.file();
         fn rows<'f, R: Row + 'f>(
-            file: &'f crate::index::format::File,
+            file: &'f File,
             block: impl Fn(R) -> Block + 'f,
         ) -> impl Iterator<Item = Block> + 'f {
             file.rows::<R>().iter().map(block)
