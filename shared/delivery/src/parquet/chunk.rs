@@ -36,8 +36,6 @@ pub(super) struct Chunk {
     pub data_offset: usize,
     pub compressed: usize,
     pub uncompressed: usize,
-    /// Bytes of the data pages among them.
-    uncompressed_data: usize,
     pub encodings: Vec<Encoding>,
     pub statistics: Option<Statistics>,
 }
@@ -78,10 +76,27 @@ struct Written {
     rows: usize,
     /// The index of each row of the table that is asked for.
     cells: Vec<u32>,
+    pages: Pages,
+}
+
+/// The data pages of a column.
+#[derive(Clone)]
+struct Pages {
     nulls: usize,
-    /// Where its data pages are in the file, and their bytes before compression.
-    pages: Range<usize>,
+    /// Where they are in the file.
+    place: Range<usize>,
+    /// Their bytes before compression.
     uncompressed: usize,
+}
+
+/// What the column at hand has to do with others of the row group.
+enum Kin {
+    /// Nothing.
+    None,
+    /// Its data pages are the same as these.
+    Alike(Pages),
+    /// Others may be alike, if their rows are those at that place in memory.
+    First(usize),
 }
 
 /// Writes columns, one after the other. Its buffers are kept.
@@ -98,8 +113,7 @@ pub(super) struct ChunkWriter {
     cells: Vec<u32>,
     /// Columns of the row group that others may be alike.
     written: Vec<Written>,
-    /// The number of the one among them that the column at hand is alike.
-    alike: Option<usize>,
+    kin: Kin,
     /// Indices into the dictionary, of the values that are there.
     indices: Vec<u32>,
     /// Numbers of texts in the dictionary's order.
@@ -124,7 +138,7 @@ impl ChunkWriter {
             nulls: 0,
             cells: Vec::new(),
             written: Vec::new(),
-            alike: None,
+            kin: Kin::None,
             indices: Vec::new(),
             order: Vec::new(),
             places: Vec::new(),
@@ -149,7 +163,7 @@ impl ChunkWriter {
         self.repetition.clear();
         self.definition.clear();
         self.nulls = 0;
-        self.alike = None;
+        self.kin = Kin::None;
         self.indices.clear();
         self.order.clear();
         self.numbers.clear();
@@ -187,18 +201,6 @@ impl ChunkWriter {
             Values::Lists { numbers, lists } => self.lists(rows, numbers, lists, column_type),
         };
         let chunk = self.pages(file, &body)?;
-        if let (Values::Texts { .. }, Body::Indices { .. }, Some(rows), None) =
-            (&source.column.values, body, place_of(rows), self.alike)
-            && !self.may_be_plain()
-        {
-            self.written.push(Written {
-                rows,
-                cells: self.cells.clone(),
-                nulls: self.nulls,
-                pages: chunk.data_offset..file.len(),
-                uncompressed: chunk.uncompressed_data,
-            });
-        }
         Ok(Chunk {
             statistics,
             ..chunk
@@ -265,10 +267,17 @@ impl ChunkWriter {
             self.index(number)
         }));
         self.cells = cells;
-        self.alike = self.find_alike(selection);
-        match self.alike.and_then(|number| self.written.get(number)) {
-            Some(alike) => (self.entries, self.nulls) = (selection.len(), alike.nulls),
-            None => self.spread(selection),
+        let rows = place_of(selection);
+        match rows.and_then(|rows| self.find_alike(rows)) {
+            Some(pages) => {
+                (self.entries, self.nulls) = (selection.len(), pages.nulls);
+                self.kin = Kin::Alike(pages);
+            }
+            None => {
+                self.spread(selection);
+                let rows = rows.filter(|_| !self.may_be_plain());
+                self.kin = rows.map_or(Kin::None, Kin::First);
+            }
         }
         let mut bounds = Bounds::default();
         self.order
@@ -278,11 +287,11 @@ impl ChunkWriter {
         (self.dictionary_of(texts), statistics)
     }
 
-    /// The number of a column that was written, in whose place the one of the indices at hand could stand.
-    fn find_alike(&self, selection: Selection<'_>) -> Option<usize> {
-        let rows = place_of(selection)?;
-        let is_alike = |written: &Written| written.rows == rows && written.cells == self.cells;
-        self.written.iter().position(is_alike)
+    /// The data pages of a column that was written, if the indices at hand are the same.
+    fn find_alike(&self, rows: usize) -> Option<Pages> {
+        let is_alike = |written: &&Written| written.rows == rows && written.cells == self.cells;
+        let alike = self.written.iter().find(is_alike)?;
+        Some(alike.pages.clone())
     }
 
     /// The index of a text, which gets one when it has none; [`NONE`] of no text.
@@ -341,7 +350,7 @@ impl ChunkWriter {
 
     /// Whether texts may take less as they are than with a dictionary: hardly any of them repeats.
     fn may_be_plain(&self) -> bool {
-        self.alike.is_none() && self.order.len() * 2 > self.indices.len()
+        !matches!(self.kin, Kin::Alike(_)) && self.order.len() * 2 > self.indices.len()
     }
 
     fn documents<'b>(
@@ -513,12 +522,10 @@ impl ChunkWriter {
 
     fn pages(&mut self, file: &mut Vec<u8>, body: &Body<'_>) -> Result<Chunk, ParquetError> {
         let start = file.len();
-        let alike = self.alike.and_then(|number| self.written.get(number));
-        let alike = alike.map(|written| (written.pages.clone(), written.uncompressed));
         let mut output = TrackedWrite::new(&mut *file);
         let mut writer = SerializedPageWriter::new(&mut output);
         let mut encodings = vec![Encoding::RLE];
-        let (mut compressed, mut uncompressed) = (0, 0);
+        let (mut data_offset, mut uncompressed) = (start, 0);
         let mut dictionary_offset = None;
         if let Body::Indices { entries, .. } = body {
             let page = Page::DictionaryPage {
@@ -528,16 +535,15 @@ impl ChunkWriter {
                 is_sorted: false,
             };
             let written = writer.write_page(CompressedPage::new(page, self.dictionary.len()))?;
-            compressed += written.compressed_size;
+            data_offset += written.compressed_size;
             uncompressed += written.uncompressed_size;
             dictionary_offset = Some(start);
             encodings.push(Encoding::PLAIN);
         }
         encodings.push(body.encoding());
-        let data_offset = start + compressed;
-        let before_data = uncompressed;
+        let mut uncompressed_data = 0;
         let (mut entries, mut values) = (0..0, 0..0);
-        while alike.is_none() {
+        while !matches!(self.kin, Kin::Alike(_)) {
             (entries, values) = self.next_page(body, entries.end, values.end);
             self.page.clear();
             self.levels(entries.clone());
@@ -551,26 +557,34 @@ impl ChunkWriter {
                 statistics: None,
             };
             let written = writer.write_page(CompressedPage::new(page, self.page.len()))?;
-            compressed += written.compressed_size;
-            uncompressed += written.uncompressed_size;
+            uncompressed_data += written.uncompressed_size;
             if entries.end >= self.entries {
                 break;
             }
         }
         writer.close()?;
         drop(output);
-        if let Some((pages, bytes)) = alike {
-            compressed += pages.len();
-            uncompressed += bytes;
-            file.extend_from_within(pages);
+        if let Kin::Alike(pages) = &self.kin {
+            file.extend_from_within(pages.place.clone());
+            uncompressed_data = pages.uncompressed;
+        }
+        if let Kin::First(rows) = self.kin {
+            self.written.push(Written {
+                rows,
+                cells: std::mem::take(&mut self.cells),
+                pages: Pages {
+                    nulls: self.nulls,
+                    place: data_offset..file.len(),
+                    uncompressed: uncompressed_data,
+                },
+            });
         }
         Ok(Chunk {
             values: self.entries,
             dictionary_offset,
             data_offset,
-            compressed,
-            uncompressed,
-            uncompressed_data: uncompressed - before_data,
+            compressed: file.len() - start,
+            uncompressed: uncompressed + uncompressed_data,
             encodings,
             statistics: None,
         })

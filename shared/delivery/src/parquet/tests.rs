@@ -454,8 +454,7 @@ fn memory_is_bounded_by_texts_too() {
 #[test]
 fn columns_that_change_together_have_the_same_pages() {
     let names = ["id", "name", "kind", "none"];
-    let table = Table::new(names.map(|name| Column::new(name, ColumnType::Text)));
-    let mut table = table;
+    let mut table = Table::new(names.map(|name| Column::new(name, ColumnType::Text)));
     for row in 0..40_u32 {
         let values = [
             format!("i-{row:04}"),
