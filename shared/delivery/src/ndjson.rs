@@ -280,7 +280,9 @@ impl Output {
         flow: &FlowRecord<'_>,
         mut repeats: Option<&mut Repeats>,
     ) -> usize {
-        self.reserve(CELL_ROOM);
+        // For all cells: how one is written must not tell how much room the buffer had.
+        let room = (1 + columns.len()) * CELL_ROOM;
+        self.reserve(room);
         self.buffer[self.written] = b'{';
         let start = self.written + 1;
         let mut at = start;
@@ -310,6 +312,7 @@ impl Output {
                 None => {
                     self.written = at;
                     self.write_cell(column, cell, text, plain);
+                    self.reserve(room);
                     at = self.written;
                     if let Some(repeats) = &mut repeats {
                         repeats.skip(Before::after(column.after_len));

@@ -587,6 +587,25 @@ mod tests {
     }
 
     #[test]
+    fn repeats_do_not_depend_on_the_room_that_a_buffer_has() {
+        let log = generated(LogFormat::VpcV5, 2_000);
+        let options = ReadOptions::new(std::env::temp_dir());
+        let written = |spare: Vec<u8>| {
+            let mut reader = LogReader::open(&*log, &options).unwrap();
+            let mut encoder = NdjsonEncoder::new(4 << 20);
+            encoder.take(spare);
+            encoder.note_repeats();
+            while let Some(row) = reader.next_row().unwrap() {
+                if let Row::Record(record) = row {
+                    encoder.write(&record, None);
+                }
+            }
+            (encoder.bytes().to_vec(), encoder.repeats().to_vec())
+        };
+        assert!(written(Vec::new()) == written(vec![0; 8 << 20]));
+    }
+
+    #[test]
     fn whatever_a_log_holds_repeats_are_true() {
         let (long, name) = ("x".repeat(100), "y".repeat(60));
         let escaped = "a\"b\\c";
