@@ -29,7 +29,7 @@ pub(super) struct Additions {
 const UNRENDERED: u32 = u32::MAX;
 
 /// Texts that keep their numbers from one output to the next, at most.
-const MOST_NUMBERED: usize = 1 << 14;
+const MOST_NUMBERED: usize = 1 << 15;
 
 /// A part of an enrichment, rendered.
 #[derive(Debug, Clone, Copy)]
