@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Enricher;
 use super::facts::Standing;
-use super::memo::Mixing;
+use super::memo::{Mixing, Slots};
 use super::plan::Values;
 use super::reached::Far;
 use crate::enrichment::resolution::{Found, Interface, NONE, Near, Strangers, Told, is_public};
@@ -45,6 +45,9 @@ pub(super) struct Seat {
     pub(super) address: Option<IpAddr>,
 }
 
+/// Slots of addresses that were asked whether they are an interface's own, at most.
+const MOST_OWN: usize = 1 << 14;
+
 /// Seats by their numbers, and by what the columns of records say.
 #[derive(Debug, Default)]
 pub(super) struct Seats {
@@ -54,6 +57,8 @@ pub(super) struct Seats {
     /// The columns of the last record.
     last_key: Vec<u8>,
     last: Option<u32>,
+    /// Whether the interface of a seat has an address of IPv4, whoever has it by now.
+    own: Slots<(u32, u32), bool, MOST_OWN>,
 }
 
 impl Seats {
@@ -62,6 +67,7 @@ impl Seats {
         self.nears.clear();
         self.numbers.clear();
         self.last = None;
+        self.own.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -234,6 +240,7 @@ impl Enricher {
                             (seats.seats.get_mut(place), seats.nears.get_mut(place))
                         {
                             (*known, *known_near) = (seat, near);
+                            seats.own.clear();
                         }
                     }
                     None => {
@@ -444,8 +451,29 @@ impl Enricher {
         self.keep_reached(far, found)
     }
 
+    /// Whether the interface that logs has an address, whoever has it by now.
+    pub(super) fn is_own_address(&mut self, seat: &Seat, address: IpAddr) -> bool {
+        if self.is_stranger(seat, address) {
+            return false;
+        }
+        let find = || {
+            let near = self.seats.near(seat.number);
+            near.is_some_and(|near| self.resolver.is_own(near, address))
+        };
+        let IpAddr::V4(short) = address else {
+            return find();
+        };
+        let key = (seat.number, short.to_bits());
+        if let Some(known) = self.seats.own.get(&key) {
+            return *known;
+        }
+        let is_own = find();
+        self.seats.own.put(key, is_own);
+        is_own
+    }
+
     /// Whether nothing is known of an address: no interface seen from there has it, or had it.
-    pub(super) fn is_stranger(&self, seat: &Seat, address: IpAddr) -> bool {
+    fn is_stranger(&self, seat: &Seat, address: IpAddr) -> bool {
         let ground = self.grounds.get(seat.ground as usize);
         ground.is_some_and(|ground| ground.has_stranger(bits(address)))
     }

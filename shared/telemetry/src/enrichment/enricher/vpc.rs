@@ -151,13 +151,6 @@ impl Enricher {
         }
     }
 
-    /// Whether the interface that logs has an address, whoever has it by now.
-    fn is_own_address(&self, seat: &Seat, address: IpAddr) -> bool {
-        let near = self.seats.near(seat.number);
-        !self.is_stranger(seat, address)
-            && near.is_some_and(|near| self.resolver.is_own(near, address))
-    }
-
     /// Which way packets went, by which of the addresses is the interface's.
     #[inline]
     fn direction(
@@ -189,7 +182,7 @@ impl Enricher {
         destination: IpAddr,
     ) -> Option<FlowDirection> {
         if seat.is_known {
-            let has = |address| self.is_own_address(seat, address);
+            let mut has = |address| self.is_own_address(seat, address);
             match (has(source), has(destination)) {
                 (true, false) => {
                     self.learn(seat, source);
