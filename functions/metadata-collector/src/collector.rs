@@ -17,7 +17,7 @@ use telemetry::describe::state::CallFailure;
 use telemetry::index::Directory;
 use telemetry::snapshot::{GLOBAL, Snapshot, Unit};
 use telemetry::status::{self as told, Status};
-use telemetry::target::{Hop, Target};
+use telemetry::target::Hop;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -406,13 +406,8 @@ impl<C: Cloud> Collector<C> {
                 }
             }
         };
-        let roles = roles(&job.target);
-        let unit = |part: &Part| Unit {
-            account: account.clone(),
-            region: part.region.clone(),
-            partition: partition.clone(),
-            roles: roles.clone(),
-        };
+        let whose = (&*account, &*partition);
+        let unit = |part: &Part| Unit::new(whose, &part.region, &job.target.chain);
         let left: Vec<Option<Part>> = match job.export {
             Export::Metadata => {
                 let units = parts.into_iter().map(|part| {
@@ -564,12 +559,7 @@ impl<C: Cloud> Collector<C> {
                 let home_region = self.home_region(&partition);
                 let regions = self.regions(&job.target, &account, &home_region).await;
                 for part in parts(regions, &self.config.metrics) {
-                    let unit = Unit {
-                        account: account.clone(),
-                        region: part.region,
-                        partition: partition.clone(),
-                        roles: roles(&job.target),
-                    };
+                    let unit = Unit::new((&account, &partition), part.region, &job.target.chain);
                     let order = self.metric_order(&job, unit, part.sections);
                     observe(&self.measuring(&order, budget).plan_only().await);
                 }
@@ -727,11 +717,6 @@ fn told_of(export: Export) -> told::Export {
         Export::Metadata => told::Export::Metadata,
         Export::Metrics => told::Export::Metrics,
     }
-}
-
-fn roles(target: &Target) -> Vec<String> {
-    let roles = target.chain.iter();
-    roles.map(|hop| hop.role.to_string()).collect()
 }
 
 fn queue_error(message: String) -> RunError {

@@ -53,6 +53,7 @@ use serde_json::{Map, Value};
 
 use crate::describe::catalogue::{Endpoint, Scope};
 use crate::describe::state::{CallFailure, State};
+use crate::target::Hop;
 
 pub use document::{SnapshotError, VERSION};
 
@@ -74,6 +75,20 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// A region of an account, which is entered through these roles.
+    pub fn new(
+        (account, partition): (&str, &str),
+        region: impl Into<String>,
+        chain: &[Hop],
+    ) -> Unit {
+        Unit {
+            account: account.to_owned(),
+            region: region.into(),
+            partition: partition.to_owned(),
+            roles: chain.iter().map(|hop| hop.role.to_string()).collect(),
+        }
+    }
+
     /// Which endpoints are asked in the unit.
     pub fn scope(&self) -> Scope {
         match self.region.as_str() {

@@ -170,14 +170,9 @@ impl Asking<'_> {
         lists_accounts: bool,
         lanes: &Lanes<<Asked as Cloud>::Lane>,
     ) -> UnitObservation {
-        let roles = account.chain.iter().map(|hop| hop.role.to_string());
+        let whose = (&*account.account, &*account.partition);
         let order = Order {
-            unit: Unit {
-                account: account.account.clone(),
-                region: region.to_owned(),
-                partition: account.partition.clone(),
-                roles: roles.collect(),
-            },
+            unit: Unit::new(whose, region, &account.chain),
             chain: account.chain.clone(),
             home_region: self.collector.home_region(&account.partition),
             lists_accounts,
