@@ -64,10 +64,13 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
+/// Unix time of the first row.
+const START: u64 = 1_795_190_400;
+
 /// Writes a generated gzip object of about this many bytes.
 fn make(format: LogFormat, bytes: u64, path: &Path) -> Outcome<()> {
     let mut output = GzEncoder::new(File::create(path)?, Compression::default());
-    let mut generator = Generator::new(format, 1, 1_795_190_400);
+    let mut generator = Generator::new(format, 1, START);
     let mut block = generator
         .header()
         .map(|h| h + "\n")
@@ -163,23 +166,15 @@ fn measure(name: &str, object: &Path, rounds: usize, chosen: &str) -> Outcome<()
     drop(fs::remove_file(&output));
     fs::remove_file(&enriched)?;
     for (step, (label, _)) in steps.iter().enumerate() {
-        let ratios = sorted(
-            seconds[step]
-                .iter()
-                .zip(&seconds[0])
-                .map(|(step, yardstick)| step / yardstick),
-        );
-        let cpu = sorted(seconds[step].iter().copied());
-        let median = cpu[cpu.len() / 2];
+        let ratios = seconds[step].iter().zip(&seconds[0]);
+        let ratios = Spread::of(ratios.map(|(step, yardstick)| step / yardstick));
+        let median = Spread::of(seconds[step].iter().copied()).median;
         let size = match bytes[step] {
             0 => String::new(),
             bytes => format!("  {bytes} bytes"),
         };
         println!(
-            "{name:6}  {label:19}  {median:6.3}  {:5.2} ({:.2}-{:.2})  {:10.0}  {:10.0}{size}",
-            ratios[ratios.len() / 2],
-            ratios[0],
-            ratios[ratios.len() - 1],
+            "{name:6}  {label:19}  {median:6.3}  {ratios}  {:10.0}  {:10.0}{size}",
             counts.rows as f64 / median,
             counts.bytes_decoded as f64 / median / 1e6
         );
@@ -193,26 +188,40 @@ fn measure(name: &str, object: &Path, rounds: usize, chosen: &str) -> Outcome<()
             continue;
         };
         let both = seconds[0].iter().zip(part_seconds).map(|(a, b)| a + b);
-        let ratios = sorted(
-            whole_seconds
-                .iter()
-                .zip(both)
-                .map(|(whole, both)| whole / both),
-        );
-        println!(
-            "{name:6}  {whole}: {:.2} ({:.2}-{:.2}) of (inflate alone + {part})",
-            ratios[ratios.len() / 2],
-            ratios[0],
-            ratios[ratios.len() - 1]
-        );
+        let ratios = whole_seconds.iter().zip(both);
+        let ratios = Spread::of(ratios.map(|(whole, both)| whole / both));
+        println!("{name:6}  {whole}: {ratios} of (inflate alone + {part})");
     }
     Ok(())
 }
 
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
+/// What came out of the rounds.
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Spread {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Spread {
+            least: values[0],
+            median: values[values.len() / 2],
+            most: values[values.len() - 1],
+        }
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:5.2} ({:.2}-{:.2})",
+            self.median, self.least, self.most
+        )
+    }
 }
 
 fn inflate(object: &Path) -> Outcome<()> {
@@ -311,7 +320,7 @@ fn enricher(level: Level) -> Outcome<Enricher> {
         let unit = IndexUnit {
             account: "123456789012",
             region: "us-east-1",
-            collected: 1_795_190_400,
+            collected: u32::try_from(START)?,
         };
         let file = shard(&inventory, unit, None, 0).ok_or("the shard is too large")?;
         let part = directory_part(&inventory, unit, None).ok_or("the directory is too large")?;
