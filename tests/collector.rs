@@ -279,7 +279,8 @@ async fn a_directory_that_another_run_wrote_in_the_meantime_is_merged_anew() {
             unit,
             ..snapshot(0)
         };
-        let (part, written) = write_unit(&store, &taken, Duration::from_secs(60)).await;
+        let (part, written) =
+            write_unit(&store, &taken, taken.inventory(), Duration::from_secs(60)).await;
         written.unwrap();
         part.unwrap()
     };

@@ -15,6 +15,7 @@ use telemetry::change::changes;
 use telemetry::describe::service::Service;
 use telemetry::describe::state::CallFailure;
 use telemetry::index::Directory;
+use telemetry::inventory::Inventory;
 use telemetry::snapshot::{GLOBAL, Snapshot, Unit};
 use telemetry::status::{self as told, Status};
 use telemetry::target::Hop;
@@ -471,22 +472,22 @@ impl<C: Cloud> Collector<C> {
         });
         let reported: Vec<Reported> = gathered.collected.iter().map(Reported::from).collect();
         let kept = self.keep(&order.unit, started, gathered.collected).await;
-        let indexed = match &kept {
-            Ok(Some((snapshot, _))) => self.index(run, snapshot).await,
-            _ => Ok(Indexed::default()),
-        };
+        let (mut observed, mut indexed) = (None, Ok(Indexed::default()));
+        if let Ok(Some((snapshot, _))) = &kept {
+            let inventory = snapshot.inventory();
+            observed = Some(Status::of_snapshot(snapshot, &inventory));
+            indexed = self.index(run, snapshot, inventory).await;
+        }
         let mut report = UnitReport::of(
             order.unit,
             &reported,
             gathered.chain_failure,
             clock.elapsed(),
         );
-        let mut observed = None;
         match kept {
             Ok(Some((snapshot, changes))) => {
                 report.rows = snapshot.rows();
                 report.changes = changes;
-                observed = Some(Status::of_snapshot(&snapshot));
             }
             Ok(None) => report.state = UnitState::Superseded,
             Err((class, error)) => {
@@ -588,11 +589,16 @@ impl<C: Cloud> Collector<C> {
 
     /// Writes a unit's shard, and keeps its part of the directory for the end of the run. Returns what was
     /// written, or why nothing was.
-    async fn index(&self, run: &Run<'_>, snapshot: &Snapshot) -> Result<Indexed, String> {
+    async fn index(
+        &self,
+        run: &Run<'_>,
+        snapshot: &Snapshot,
+        inventory: Inventory,
+    ) -> Result<Indexed, String> {
         let Some(keep) = self.config.index_keep else {
             return Ok(Indexed::default());
         };
-        let (part, written) = write_unit(self.store.objects(), snapshot, keep).await;
+        let (part, written) = write_unit(self.store.objects(), snapshot, inventory, keep).await;
         run.parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -16,7 +16,7 @@ use delivery::store::StoreError;
 use invocation::Budget;
 use telemetry::describe::catalogue::Scope;
 use telemetry::index::{self, DIRECTORY_KEY, Directory, IndexUnit, Shard, shard_key};
-use telemetry::inventory::{InventoryBuilder, Origin};
+use telemetry::inventory::Inventory;
 use telemetry::snapshot::Snapshot;
 
 use crate::merging::{Shared, condition, merge_into};
@@ -34,7 +34,7 @@ const DIRECTORY: Shared = Shared {
 
 const TOO_LARGE: &str = "it would be larger than an index file can be";
 
-/// Writes the shard of a unit whose snapshot was kept; interfaces that vanished stay in it for `keep`.
+/// Writes the shard of a unit whose snapshot was kept, by its inventory; interfaces that vanished stay in it for `keep`.
 /// The unit `global` has none.
 ///
 /// Returns the unit's part of the directory, which is there without the shard too, and what was written
@@ -42,6 +42,7 @@ const TOO_LARGE: &str = "it would be larger than an index file can be";
 pub async fn write_unit(
     objects: &Store,
     snapshot: &Snapshot,
+    inventory: Inventory,
     keep: Duration,
 ) -> (Option<Directory>, Result<Indexed, String>) {
     let unit = &snapshot.unit;
@@ -50,7 +51,7 @@ pub async fn write_unit(
         Scope::Global => None,
         Scope::Regional => Some(previous_shard(objects, &key).await),
     };
-    let (part, shard) = made(snapshot, previous.as_ref(), keep);
+    let (part, shard) = made(snapshot, inventory, previous.as_ref(), keep);
     let written = match (previous, shard) {
         (None, _) => Ok(Indexed::default()),
         (Some(Err(error)), _) => Err(error.to_string()),
@@ -108,12 +109,10 @@ impl Previous {
 /// Makes the unit's part of the directory, and its shard where that is wanted.
 fn made(
     snapshot: &Snapshot,
+    inventory: Inventory,
     previous: Option<&Result<Previous, StoreError>>,
     keep: Duration,
 ) -> (Result<Directory, String>, Option<Bytes>) {
-    let mut inventory = InventoryBuilder::new();
-    inventory.add(&snapshot.to_json(), Origin::default());
-    let inventory = inventory.finish();
     // Times at which interfaces come and go are told by when AWS was asked for them.
     let interfaces = snapshot.report("NetworkInterfaces");
     let asked = interfaces.and_then(|report| report.observed);

@@ -53,6 +53,7 @@ use serde_json::{Map, Value};
 
 use crate::describe::catalogue::{Endpoint, Scope};
 use crate::describe::state::{CallFailure, State};
+use crate::inventory::{Inventory, InventoryBuilder, Origin};
 use crate::target::Hop;
 
 pub use document::{SnapshotError, VERSION};
@@ -190,6 +191,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What there is, by the snapshot.
+    pub fn inventory(&self) -> Inventory {
+        let mut inventory = InventoryBuilder::new();
+        inventory.add(&self.to_json(), Origin::default());
+        inventory.finish()
+    }
+
     /// The rows of a section: the elements of a list, or the one object. None when the section is
     /// empty or unknown.
     pub fn rows_of(&self, section: &str) -> &[Value] {

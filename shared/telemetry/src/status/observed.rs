@@ -8,7 +8,7 @@ use super::{
 };
 use crate::describe::catalogue::{Scope, of_section};
 use crate::describe::state::State;
-use crate::inventory::{FlowLog, Inventory, InventoryBuilder, Kind, Origin, Resource};
+use crate::inventory::{FlowLog, Inventory, Kind, Resource};
 use crate::snapshot::{EndpointReport, Snapshot};
 
 /// The section that flow logs are in.
@@ -47,11 +47,8 @@ struct Standing {
 }
 
 impl Status {
-    /// What a snapshot that was kept says: of the metadata, of the flow logs, and names of accounts.
-    pub fn of_snapshot(snapshot: &Snapshot) -> Status {
-        let mut builder = InventoryBuilder::new();
-        builder.add(&snapshot.to_json(), Origin::default());
-        let inventory = builder.finish();
+    /// What a snapshot that was kept says, and its inventory: of the metadata, of the flow logs, and names of accounts.
+    pub fn of_snapshot(snapshot: &Snapshot, inventory: &Inventory) -> Status {
         let unit = &snapshot.unit;
         let role = unit.roles.last().cloned();
         let outcome = |state, error| Outcome {
@@ -61,7 +58,7 @@ impl Status {
             role: role.clone(),
         };
         let mut status = Status::default();
-        let metadata = Facts::Metadata(Inventoried::of(snapshot, &inventory));
+        let metadata = Facts::Metadata(Inventoried::of(snapshot, inventory));
         let latest = outcome(state_of(snapshot), error_of(snapshot));
         status.entries.insert(
             Key::new(Export::Metadata, &unit.account, &unit.region),
@@ -72,7 +69,7 @@ impl Status {
                 state,
                 error,
                 facts,
-            } = standing(snapshot, &inventory);
+            } = standing(snapshot, inventory);
             status.entries.insert(
                 Key::new(Export::FlowLogs, &unit.account, &unit.region),
                 Entry::of(outcome(state, error), facts.map(Facts::FlowLogs)),

@@ -308,6 +308,10 @@ fn snapshot(sections: Value, failures: Value) -> Snapshot {
     Snapshot::from_json(&document).unwrap()
 }
 
+fn observed(snapshot: &Snapshot) -> Status {
+    Status::of_snapshot(snapshot, &snapshot.inventory())
+}
+
 fn endpoint(section: &str, operation: &str, state: &str, code: Option<&str>) -> Value {
     let failures = code.map(|code| json!({"State": state, "Code": code, "Message": "no"}));
     json!({"Section": section, "Service": "ec2", "Operation": operation, "State": state, "Count": 1,
@@ -315,7 +319,7 @@ fn endpoint(section: &str, operation: &str, state: &str, code: Option<&str>) -> 
 }
 
 fn logged(sections: Value) -> (RunState, Option<String>, Option<Logged>) {
-    let status = Status::of_snapshot(&snapshot(sections, json!([])));
+    let status = observed(&snapshot(sections, json!([])));
     let entry = &status.entries[&Key::new(Export::FlowLogs, A, "us-east-1")];
     let facts = match entry.facts() {
         Some(Facts::FlowLogs(facts)) => Some(facts.clone()),
@@ -384,7 +388,7 @@ fn flow_logs_that_fail_or_are_not_known_say_so() {
         "region-disabled",
         Some("AuthFailure")
     )]);
-    let status = Status::of_snapshot(&snapshot(json!({}), off));
+    let status = observed(&snapshot(json!({}), off));
     let states = status.entries.values().map(|entry| entry.latest.state);
     assert_eq!(states.collect::<Vec<_>>(), [RunState::Idle]);
     assert_eq!(status.issues(at(0))[0].kind, IssueKind::RegionDisabled);
@@ -400,7 +404,7 @@ fn a_snapshot_says_what_was_denied_and_what_there_is() {
         endpoint("Subnets", "DescribeSubnets", "denied", denied),
         endpoint("Instances", "DescribeInstances", "denied", denied),
     ]);
-    let status = Status::of_snapshot(&snapshot(network(json!([])), endpoints));
+    let status = observed(&snapshot(network(json!([])), endpoints));
     let entry = &status.entries[&Key::new(Export::Metadata, A, "us-east-1")];
     assert_eq!(entry.latest.state, RunState::Partial);
     assert_eq!(entry.last_success, None);
