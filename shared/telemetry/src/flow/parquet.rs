@@ -17,6 +17,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::field::Field;
 use super::layout::{Layout, LayoutOrigin};
+use super::number::RecentAddresses;
 use super::record::{Cell, FlowRecord};
 use super::separators::is_plain;
 use super::text::{RowPlan, RowState, Step};
@@ -41,6 +42,7 @@ pub(crate) struct ParquetReader {
     text: Vec<u8>,
     spans: Vec<(usize, usize)>,
     cells: Vec<Cell>,
+    recent: RecentAddresses,
     plain: bool,
     row: u64,
     error: RowError,
@@ -121,6 +123,7 @@ impl ParquetReader {
             batch: 0..0,
             text: Vec::new(),
             spans: Vec::new(),
+            recent: RecentAddresses::default(),
             plain: true,
             row: 0,
             error: RowError {
@@ -241,7 +244,7 @@ impl ParquetReader {
             .zip(&self.spans)
             .zip(&mut self.cells);
         for (place, ((cell_type, (start, end)), cell)) in columns.enumerate() {
-            if !cell.read(cell_type, &self.text, *start, *end) {
+            if !cell.read(cell_type, &self.text, *start, *end, &mut self.recent) {
                 let status = self.plan.status_place().and_then(|s| self.spans.get(s));
                 let status = status.and_then(|(start, end)| self.text.get(*start..*end));
                 return self.plan.unreadable(place, status);

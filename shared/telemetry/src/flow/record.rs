@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Column, Layout};
-use super::number::{epoch_seconds, integer, ipv4, ipv6, is_canonical_ipv6};
+use super::number::{RecentAddresses, epoch_seconds, integer, ipv6, is_canonical_ipv6};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,8 @@ impl Cell {
         verbatim: false,
     };
 
-    /// Reads `text[start..end]` as a value of this type, in place. False when the text is none.
+    /// Reads `text[start..end]` as a value of this type, in place. False when the text is none. `recent` are addresses
+    /// that were read before.
     #[inline(always)]
     pub(super) fn read(
         &mut self,
@@ -81,6 +82,7 @@ impl Cell {
         text: &[u8],
         start: usize,
         end: usize,
+        recent: &mut RecentAddresses,
     ) -> bool {
         let Some(first) = text.get(start).copied() else {
             return false;
@@ -106,7 +108,7 @@ impl Cell {
                 }
                 self.value <= cell_type.max
             }
-            CellKind::Ipv4 => match ipv4(text, start, end) {
+            CellKind::Ipv4 => match recent.ipv4(text, start, end) {
                 Some(address) => {
                     self.value = u64::from(address);
                     true

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Layout, LayoutOrigin, MAX_COLUMNS};
+use super::number::RecentAddresses;
 use super::record::{Cell, CellType, FlowRecord};
 use super::separators::{MASK_BYTES, is_plain, separators};
 use crate::counts::{Counts, RowError, RowErrorKind};
@@ -186,6 +187,7 @@ pub(crate) struct TextReader<R> {
     end: usize,
     spans: Box<Spans>,
     cells: Vec<Cell>,
+    recent: RecentAddresses,
     plan: Option<RowPlan>,
     configured: Option<Arc<Layout>>,
     error: RowError,
@@ -241,6 +243,7 @@ impl<R: Read> TextReader<R> {
                 count: 0,
             }),
             cells: Vec::new(),
+            recent: RecentAddresses::default(),
             plan: None,
             configured,
             error: RowError {
@@ -317,7 +320,7 @@ impl<R: Read> TextReader<R> {
             mask &= mask - 1;
             separator = *block.get(at)?;
             // Two separators in a row: a blank line, or a column that is not there.
-            if at == token || !cell.read(cell_type, block, token, at) {
+            if at == token || !cell.read(cell_type, block, token, at, &mut self.recent) {
                 return None;
             }
             token = at + 1;
@@ -582,7 +585,8 @@ impl<R: Read> TextReader<R> {
             .zip(&self.spans.spans)
             .zip(&mut self.cells);
         for (place, ((cell_type, (start, end)), cell)) in columns.enumerate() {
-            if !cell.read(cell_type, block, *start as usize, *end as usize) {
+            let (start, end) = (*start as usize, *end as usize);
+            if !cell.read(cell_type, block, start, end, &mut self.recent) {
                 let status = plan.status_place().and_then(|s| self.spans.spans.get(s));
                 let status =
                     status.and_then(|(start, end)| block.get(*start as usize..*end as usize));
