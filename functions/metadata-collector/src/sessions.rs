@@ -56,7 +56,7 @@ impl ChainFailure {
 }
 
 /// Credentials of a chain's last role.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Session<C> {
     /// The credentials.
     pub credentials: C,
