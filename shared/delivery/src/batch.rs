@@ -373,7 +373,8 @@ impl Encode for Encoder {
         let Encoder::Ndjson(encoder) = self else {
             return compress_taken(self, compressor, spare);
         };
-        compressor.write_noted(encoder.bytes(), encoder.repeats())?;
+        let (literals, sequences) = encoder.noted();
+        compressor.write_noted(literals, sequences)?;
         encoder.clear();
         Ok(())
     }

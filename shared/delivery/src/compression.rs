@@ -1,12 +1,12 @@
 //! Compression of encoded records as a whole.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use zstd::stream::write::Encoder as ZstdEncoder;
 
 use crate::encoding::{Compression, EncodingError};
-use crate::zstandard::{Frame, Repeat, Search};
+use crate::zstandard::{Frame, Sequence, Unsound};
 
 /// The level of gzip: most of what level 6 saves, at a third of its time.
 const GZIP_LEVEL: u32 = 3;
@@ -20,20 +20,15 @@ pub struct Compressor(Kind);
 enum Kind {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(ZstdEncoder<'static, Vec<u8>>),
-    /// Zstandard of texts whose repeats are known but for a few.
-    Noted {
-        frame: Box<Frame>,
-        search: Search,
-        /// Those that are known and those that are found.
-        repeats: Vec<Repeat>,
-    },
+    /// Zstandard of texts whose repeats are known.
+    Noted(Box<Frame>),
 }
 
 impl std::fmt::Debug for Compressor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.0 {
             Kind::Gzip(_) => Compression::Gzip,
-            Kind::Zstd(_) | Kind::Noted { .. } => Compression::Zstd,
+            Kind::Zstd(_) | Kind::Noted(_) => Compression::Zstd,
         };
         f.debug_tuple("Compressor").field(&kind).finish()
     }
@@ -58,13 +53,9 @@ impl Compressor {
         })
     }
 
-    /// A compressor in the format of Zstandard for bytes whose repeats are known: it searches only where none are known.
+    /// A compressor in the format of Zstandard that searches for nothing: see [`Compressor::write_noted`].
     pub(crate) fn of_noted_repeats() -> Compressor {
-        Compressor(Kind::Noted {
-            frame: Box::new(Frame::new()),
-            search: Search::default(),
-            repeats: Vec::new(),
-        })
+        Compressor(Kind::Noted(Box::new(Frame::new())))
     }
 
     /// Adds bytes.
@@ -72,30 +63,24 @@ impl Compressor {
     /// # Errors
     /// The library fails, which writing to memory gives it no reason for.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), EncodingError> {
-        self.write_noted(bytes, &[])
+        self.write_noted(bytes, &mut [])
     }
 
-    /// Adds bytes of which these are known to have stood before, in them or in those that were added earlier.
+    /// Adds a text as what is new in it and what stood before, which is changed. Only a compressor [of noted
+    /// repeats](Compressor::of_noted_repeats) can take any of the latter.
     ///
     /// # Errors
-    /// As [`Compressor::write`].
+    /// As [`Compressor::write`], and if a repeat cannot be.
     pub(crate) fn write_noted(
         &mut self,
-        bytes: &[u8],
-        repeats: &[Repeat],
+        literals: &[u8],
+        sequences: &mut [Sequence],
     ) -> Result<(), EncodingError> {
         let written = match &mut self.0 {
-            Kind::Gzip(encoder) => encoder.write_all(bytes),
-            Kind::Zstd(encoder) => encoder.write_all(bytes),
-            Kind::Noted {
-                frame,
-                search,
-                repeats: all,
-            } => {
-                search.among(bytes, repeats, all);
-                frame.write(bytes, all);
-                Ok(())
-            }
+            Kind::Noted(frame) => frame.write(literals, sequences).map_err(io::Error::other),
+            _ if !sequences.is_empty() => Err(io::Error::other(Unsound)),
+            Kind::Gzip(encoder) => encoder.write_all(literals),
+            Kind::Zstd(encoder) => encoder.write_all(literals),
         };
         written.map_err(failed)
     }
@@ -105,7 +90,7 @@ impl Compressor {
         match &self.0 {
             Kind::Gzip(encoder) => encoder.get_ref().len(),
             Kind::Zstd(encoder) => encoder.get_ref().len(),
-            Kind::Noted { frame, .. } => frame.written(),
+            Kind::Noted(frame) => frame.written(),
         }
     }
 
@@ -117,13 +102,13 @@ impl Compressor {
         let finished = match self.0 {
             Kind::Gzip(encoder) => encoder.finish(),
             Kind::Zstd(encoder) => encoder.finish(),
-            Kind::Noted { frame, .. } => Ok(frame.finish()),
+            Kind::Noted(frame) => Ok(frame.finish()),
         };
         finished.map_err(failed)
     }
 }
 
-fn failed(error: std::io::Error) -> EncodingError {
+fn failed(error: io::Error) -> EncodingError {
     EncodingError {
         format: "compressed records",
         reason: error.to_string(),

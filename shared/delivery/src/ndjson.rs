@@ -11,18 +11,18 @@ use serde_json::Value;
 use telemetry::enrichment::Enrichment;
 use telemetry::flow::field::FieldType;
 use telemetry::flow::layout::Column;
-use telemetry::{Cell, Datum, FlowRecord, Layout, Record};
+use telemetry::{Cell, Datum, FirewallRecord, FlowRecord, Layout, Record};
 
 mod addition;
 mod datapoint;
 mod repeats;
 
-use addition::{Additions, OWN_MEMBERS};
+use addition::Additions;
 pub(crate) use addition::{is_enriched, write_amount};
 pub(crate) use datapoint::{write_datapoint, write_pairs};
-use repeats::{Before, Member, Repeats};
+use repeats::{Before, Member, Repeats, Rest};
 
-use crate::zstandard::Repeat;
+use crate::zstandard::Sequence;
 
 /// Bytes of a piece that is copied at once.
 const PIECE: usize = 32;
@@ -41,7 +41,7 @@ pub struct NdjsonEncoder {
     layout: Option<Arc<Layout>>,
     additions: Additions,
     own: Vec<u8>,
-    /// What of the buffer stood before, when somebody wants to know it.
+    /// What stood before, when somebody wants to know it.
     repeats: Option<Box<Repeats>>,
 }
 
@@ -61,6 +61,8 @@ struct ColumnText {
     /// The quoted name, the colon, and for texts the opening quote.
     before: [u8; PIECE],
     before_len: usize,
+    /// Values of so many bytes are not copied as pieces: none is if the name does not fit one.
+    too_long: usize,
     /// For texts the closing quote, then the comma.
     after: [u8; 2],
     after_len: usize,
@@ -84,6 +86,7 @@ impl ColumnText {
         ColumnText {
             before,
             before_len,
+            too_long: if before_len <= PIECE { PIECE + 1 } else { 0 },
             after: if quoted { *b"\"," } else { *b",," },
             after_len: 1 + usize::from(quoted),
             name,
@@ -104,8 +107,7 @@ impl NdjsonEncoder {
         }
     }
 
-    /// Notes what of the text stood before, in a text that starts here, and leaves out of the buffer what it need not
-    /// hold.
+    /// Notes what stood before, in a text that starts here: it is not written.
     pub(crate) fn note_repeats(&mut self) {
         self.additions.begin();
         match &mut self.repeats {
@@ -117,18 +119,20 @@ impl NdjsonEncoder {
         }
     }
 
-    /// What of the text in the buffer stood before, in it or in what was written since the text started; sorted.
-    pub(crate) fn repeats(&self) -> &[Repeat] {
-        self.repeats.as_ref().map_or(&[], |repeats| repeats.found())
+    /// What was written since the buffer was last taken, as literals and what of all that was written since the text
+    /// started is repeated between them.
+    pub(crate) fn noted(&mut self) -> (&[u8], &mut [Sequence]) {
+        let repeats = self.repeats.as_mut();
+        let sequences = repeats.map(|repeats| repeats.noted.sequences());
+        let literals = &self.output.buffer[..self.output.written];
+        (literals, sequences.unwrap_or_default())
     }
 
-    /// Bytes written since the buffer was last taken, also those that are left out of it.
+    /// Bytes since the buffer was last taken, also those that are repeats.
     pub fn len(&self) -> usize {
-        let left_out = self
-            .repeats
-            .as_ref()
-            .map_or(0, |repeats| repeats.left_out());
-        self.output.written + left_out
+        let repeats = self.repeats.as_ref();
+        let repeated = repeats.map_or(0, |repeats| repeats.noted.repeated());
+        self.output.written + repeated
     }
 
     /// Whether nothing was written since the buffer was last taken.
@@ -136,7 +140,7 @@ impl NdjsonEncoder {
         self.output.written == 0
     }
 
-    /// What was written. An encoder that notes repeats leaves some of it out.
+    /// What was written. An encoder that notes repeats leaves them out.
     pub fn bytes(&self) -> &[u8] {
         &self.output.buffer[..self.output.written]
     }
@@ -144,7 +148,7 @@ impl NdjsonEncoder {
     /// Forgets what was written and keeps the room.
     pub fn clear(&mut self) {
         if let Some(repeats) = &mut self.repeats {
-            repeats.next_buffer(self.output.written);
+            repeats.noted.next_buffer(self.output.written);
         }
         self.output.written = 0;
     }
@@ -161,11 +165,11 @@ impl NdjsonEncoder {
     /// they are: a name that it has itself is not added.
     #[inline]
     pub fn write(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) {
-        let start = self.write_members(record);
+        self.write_members(record);
         if let Some(enrichment) = enrichment {
             self.write_additions(record, enrichment);
         }
-        self.output.close(start);
+        self.output.close();
     }
 
     /// Appends what enrichment adds, each member followed by a comma.
@@ -177,48 +181,66 @@ impl NdjsonEncoder {
         self.own.clear();
         let own = self.additions.write_own(enrichment, &mut self.own);
         let parts = self.additions.parts(enrichment);
+        let output = &mut self.output;
         let Some(repeats) = &mut self.repeats else {
             let [source, destination, facts] = parts.map(|part| part.members);
-            self.output
-                .write_parts([source, destination, facts, &self.own]);
+            output.write_parts([source, destination, facts, &self.own]);
             return;
         };
         for part in parts.into_iter().filter(|part| !part.members.is_empty()) {
-            match repeats.part(part.number, self.output.written, part.members.len()) {
-                true => self.output.write_parts([b","]),
-                false => self.output.write_parts([part.members]),
+            let at = output.written;
+            let rest = repeats.part(part.number, at, part.members.len());
+            output.write_rest(rest, part.members);
+            if rest.from == 0 {
+                let Repeats { noted, news, .. } = &mut **repeats;
+                news.take_out(noted, output, at, Before::Comma);
             }
         }
-        let at = self.output.written;
-        self.output.write_parts([&self.own]);
-        for (column, member) in own.into_iter().enumerate() {
+        let Repeats {
+            noted,
+            own: columns,
+            news,
+            ..
+        } = &mut **repeats;
+        if own.iter().all(Option::is_none) {
+            if !self.own.is_empty() {
+                let at = output.written;
+                output.write_parts([&self.own]);
+                news.take_out(noted, output, at, Before::Comma);
+            }
+            return;
+        }
+        // Room for a piece behind the last value.
+        self.own.extend_from_slice(&[0; PIECE]);
+        for (column, member) in columns.iter_mut().zip(own) {
             let Some(member) = member else { continue };
-            // There is room behind what is written.
-            let value = at + member.start + member.name_len;
-            let piece = self.output.buffer.get(value..);
-            let piece = piece.and_then(|piece| piece.first_chunk());
-            let Some(piece) = piece.filter(|_| member.len <= PIECE) else {
-                repeats.skip(Before::after(member.after_len));
-                continue;
+            let text = &self.own[member.start..];
+            let at = output.written;
+            let piece = text[member.name_len..].first_chunk();
+            let rest = match piece.filter(|_| member.len <= PIECE) {
+                Some(piece) => {
+                    let member = Member {
+                        at,
+                        name_len: member.name_len,
+                        after_len: member.after_len,
+                        piece,
+                        len: member.len,
+                    };
+                    noted.member(column, member)
+                }
+                None => noted.unknown(at, Before::after(member.after_len)),
             };
-            repeats.member(
-                column,
-                Member {
-                    at: at + member.start,
-                    name_len: member.name_len,
-                    after_len: member.after_len,
-                    piece,
-                    len: member.len,
-                },
-            );
+            let len = member.name_len + member.len + member.after_len;
+            output.write_rest(rest, &text[..len]);
         }
     }
 
-    /// Opens an object and appends a record's members, each followed by a comma; returns where they start.
+    /// Opens an object and appends a record's members, each followed by a comma.
     #[inline]
-    fn write_members(&mut self, record: &Record<'_>) -> usize {
+    fn write_members(&mut self, record: &Record<'_>) {
+        let output = &mut self.output;
         if let Some(repeats) = &mut self.repeats {
-            repeats.begin_record(self.output.written);
+            repeats.noted.begin_record(output.written);
         }
         match record {
             Record::Flow(flow) => {
@@ -230,32 +252,22 @@ impl NdjsonEncoder {
                 {
                     self.use_layout(layout);
                 }
-                self.output
-                    .write_flow(&self.columns, flow, self.repeats.as_deref_mut())
+                match &mut self.repeats {
+                    Some(repeats) => self.output.note_flow(&self.columns, flow, repeats),
+                    None => self.output.write_flow(&self.columns, flow),
+                }
             }
             Record::Firewall(entry) => {
-                let Output {
-                    buffer, written, ..
-                } = &mut self.output;
-                buffer.truncate(*written);
-                let start = *written + 1;
-                // Writing a JSON value to a vector does not fail.
-                drop(serde_json::to_writer(&mut *buffer, entry.entry()));
-                // The end of the object becomes a comma again; an empty one has nothing to end.
-                if let Some(last) = buffer.last_mut() {
-                    *last = b',';
-                }
-                if buffer.len() == start + 1 {
-                    buffer.truncate(start);
-                }
-                *written = buffer.len();
+                let at = output.written;
+                output.write_entry(entry);
                 if let Some(repeats) = &mut self.repeats {
-                    repeats.skip(match *written > start {
+                    let before = match output.written > at + 1 {
                         true => Before::Comma,
                         false => Before::Unknown,
-                    });
+                    };
+                    let Repeats { noted, news, .. } = &mut **repeats;
+                    news.take_out(noted, output, at, before);
                 }
-                start
             }
         }
     }
@@ -265,71 +277,105 @@ impl NdjsonEncoder {
         self.columns = layout.columns().iter().map(ColumnText::new).collect();
         self.additions.use_layout(layout);
         if let Some(repeats) = &mut self.repeats {
-            repeats.use_columns(OWN_MEMBERS + self.columns.len());
+            repeats.use_columns(self.columns.len());
         }
         self.layout = Some(Arc::clone(layout));
     }
 }
 
 impl Output {
-    /// Opens an object and appends the members of a flow; returns where they start.
+    /// Opens an object and appends the members of a flow.
     #[inline]
-    fn write_flow(
-        &mut self,
-        columns: &[ColumnText],
-        flow: &FlowRecord<'_>,
-        mut repeats: Option<&mut Repeats>,
-    ) -> usize {
-        // For all cells: how one is written must not tell how much room the buffer had.
-        let room = (1 + columns.len()) * CELL_ROOM;
-        self.reserve(room);
-        self.buffer[self.written] = b'{';
-        let start = self.written + 1;
-        let mut at = start;
-        let (plain, text) = (flow.is_plain(), flow.buffer());
-        for (number, (column, cell)) in columns.iter().zip(flow.cells()).enumerate() {
-            let fast = plain && cell.is_verbatim();
-            match fast
-                .then(|| copy_cell(&mut self.buffer, at, column, cell, text))
-                .flatten()
-            {
-                Some((end, piece)) => {
-                    if let Some(repeats) = &mut repeats {
-                        repeats.member(
-                            OWN_MEMBERS + number,
-                            Member {
-                                at,
-                                name_len: column.before_len,
-                                after_len: column.after_len,
-                                piece,
-                                len: cell.span().len(),
-                            },
-                        );
+    fn write_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>) {
+        let mut at = self.open(columns);
+        let text = plain_text(flow);
+        for (column, cell) in columns.iter().zip(flow.cells()) {
+            at = match piece_of(column, cell, text) {
+                Some((piece, len)) => self.copy_cell(at, column, len, piece),
+                None => self.write_cell(at, columns, column, cell, flow),
+            };
+        }
+        self.written = at;
+    }
+
+    /// The same, of which what stood before is noted and not written.
+    #[inline]
+    fn note_flow(&mut self, columns: &[ColumnText], flow: &FlowRecord<'_>, repeats: &mut Repeats) {
+        let mut at = self.open(columns);
+        let text = plain_text(flow);
+        let Repeats {
+            noted,
+            columns: values,
+            news,
+            ..
+        } = repeats;
+        for ((column, cell), values) in columns.iter().zip(flow.cells()).zip(values) {
+            let start = cell.span().start;
+            if let Some((piece, len)) = piece_of(column, cell, text) {
+                let member = Member {
+                    at,
+                    name_len: column.before_len,
+                    after_len: column.after_len,
+                    piece,
+                    len,
+                };
+                let rest = noted.member(values, member);
+                at = rest.at;
+                // A name is repeated as a whole or not at all.
+                at = match rest.from.checked_sub(column.before_len) {
+                    None => self.copy_cell(at, column, len, piece),
+                    Some(value) if value + 1 < len + column.after_len => {
+                        self.copy_value(at, column, text, start + value..start + len)
                     }
-                    at = end;
-                }
-                None if cell.is_absent() => {}
-                None => {
-                    self.written = at;
-                    self.write_cell(column, cell, text, plain);
-                    self.reserve(room);
-                    at = self.written;
-                    if let Some(repeats) = &mut repeats {
-                        repeats.skip(Before::after(column.after_len));
+                    Some(_) => {
+                        self.buffer[at] = b',';
+                        at + 1
                     }
-                }
+                };
+            } else if !cell.is_absent() {
+                self.written = self.write_cell(at, columns, column, cell, flow);
+                news.take_out(noted, self, at, Before::after(column.after_len));
+                at = self.written;
             }
         }
         self.written = at;
-        start
     }
 
-    /// Closes the object whose members start there: the last comma becomes its end.
+    /// Opens an object, with room for what these columns may touch: how one is written must not tell how much room the
+    /// buffer had. Returns where the first member starts.
+    #[inline(always)]
+    fn open(&mut self, columns: &[ColumnText]) -> usize {
+        self.reserve((1 + columns.len()) * CELL_ROOM);
+        self.buffer[self.written] = b'{';
+        self.written + 1
+    }
+
+    /// Opens an object and appends the members of a firewall's entry.
+    fn write_entry(&mut self, entry: &FirewallRecord) {
+        let Output {
+            buffer, written, ..
+        } = self;
+        buffer.truncate(*written);
+        let start = *written + 1;
+        // Writing a JSON value to a vector does not fail.
+        drop(serde_json::to_writer(&mut *buffer, entry.entry()));
+        // The end of the object becomes a comma again; an empty one has nothing to end.
+        if let Some(last) = buffer.last_mut() {
+            *last = b',';
+        }
+        if buffer.len() == start + 1 {
+            buffer.truncate(start);
+        }
+        *written = buffer.len();
+    }
+
+    /// Closes the object: the comma behind its last member becomes its end.
     #[inline]
-    fn close(&mut self, start: usize) {
+    fn close(&mut self) {
         self.reserve(2);
         let at = self.written;
-        let end = at - usize::from(at > start);
+        let has_comma = self.buffer[..at].last() == Some(&b',');
+        let end = at - usize::from(has_comma);
         self.buffer[end] = b'}';
         self.buffer[end + 1] = b'\n';
         self.written = end + 2;
@@ -354,21 +400,83 @@ impl Output {
         self.buffer.resize(room, 0);
     }
 
-    /// Writes a cell of any kind and length.
-    #[cold]
-    fn write_cell(&mut self, column: &ColumnText, cell: &Cell, buffer: &[u8], plain: bool) {
-        if plain && cell.is_verbatim() {
-            let quote = &column.after[..column.after_len - 1];
-            return self.write_parts([&column.name, quote, cell.text(buffer), quote, b","]);
+    /// Copies a cell whose name and text fit pieces; returns where it ends.
+    #[inline(always)]
+    fn copy_cell(
+        &mut self,
+        at: usize,
+        column: &ColumnText,
+        len: usize,
+        piece: &[u8; PIECE],
+    ) -> usize {
+        let room = &mut self.buffer[at..][..CELL_ROOM];
+        let end = column.before_len + len;
+        room[..PIECE].copy_from_slice(&column.before);
+        room[column.before_len..][..PIECE].copy_from_slice(piece);
+        room[end..][..2].copy_from_slice(&column.after);
+        at + end + column.after_len
+    }
+
+    /// Copies the last bytes of a value that fits a piece, and what ends it; returns where.
+    #[inline(always)]
+    fn copy_value(
+        &mut self,
+        at: usize,
+        column: &ColumnText,
+        text: &[u8],
+        span: std::ops::Range<usize>,
+    ) -> usize {
+        let len = span.len();
+        let room = &mut self.buffer[at..][..CELL_ROOM];
+        match text[span.start..].first_chunk::<PIECE>() {
+            Some(piece) => room[..PIECE].copy_from_slice(piece),
+            None => room[..len].copy_from_slice(&text[span]),
         }
-        let value = match cell.datum(buffer) {
-            Datum::Integer(value) => value.to_string(),
-            Datum::Address(value) => format!("\"{value}\""),
-            // The reader refuses rows that are not UTF-8, so nothing is replaced here.
-            Datum::Text => Value::from(String::from_utf8_lossy(cell.text(buffer))).to_string(),
-            Datum::Absent => return,
-        };
-        self.write_parts([&column.name, value.as_bytes(), b","]);
+        room[len..][..2].copy_from_slice(&column.after);
+        at + len + column.after_len
+    }
+
+    /// Writes a cell of any kind and length, and makes room for others; returns where it ends.
+    #[cold]
+    fn write_cell(
+        &mut self,
+        at: usize,
+        columns: &[ColumnText],
+        column: &ColumnText,
+        cell: &Cell,
+        flow: &FlowRecord<'_>,
+    ) -> usize {
+        self.written = at;
+        let buffer = flow.buffer();
+        if flow.is_plain() && cell.is_verbatim() {
+            let quote = &column.after[..column.after_len - 1];
+            self.write_parts([&column.name, quote, cell.text(buffer), quote, b","]);
+        } else {
+            let value = match cell.datum(buffer) {
+                Datum::Integer(value) => value.to_string(),
+                Datum::Address(value) => format!("\"{value}\""),
+                // The reader refuses rows that are not UTF-8, so nothing is replaced here.
+                Datum::Text => Value::from(String::from_utf8_lossy(cell.text(buffer))).to_string(),
+                Datum::Absent => return at,
+            };
+            self.write_parts([&column.name, value.as_bytes(), b","]);
+        }
+        self.reserve((1 + columns.len()) * CELL_ROOM);
+        self.written
+    }
+
+    /// Writes the rest of a text.
+    #[inline]
+    fn write_rest(&mut self, rest: Rest, text: &[u8]) {
+        self.written = rest.at;
+        match &text[rest.from..] {
+            // There was one, so there is room.
+            [b','] => {
+                self.buffer[rest.at] = b',';
+                self.written += 1;
+            }
+            text => self.write_parts([text]),
+        }
     }
 
     #[inline]
@@ -382,28 +490,30 @@ impl Output {
     }
 }
 
-/// Copies a cell whose name and text fit pieces and whose text needs no change; returns where it
-/// ends, and the piece that its text begins. `None` when something does not fit.
+/// What pieces can be copied from: nothing if a text of the record needs an escape.
 #[inline(always)]
-fn copy_cell<'t>(
-    out: &mut [u8],
-    at: usize,
+fn plain_text<'f>(flow: &FlowRecord<'f>) -> &'f [u8] {
+    match flow.is_plain() {
+        true => flow.buffer(),
+        false => &[],
+    }
+}
+
+/// The piece that the text of a cell begins, and the bytes of it; `None` when name or text do not fit one, or the text
+/// needs a change.
+#[inline(always)]
+fn piece_of<'t>(
     column: &ColumnText,
     cell: &Cell,
     text: &'t [u8],
-) -> Option<(usize, &'t [u8; PIECE])> {
+) -> Option<(&'t [u8; PIECE], usize)> {
     let span = cell.span();
-    let len = span.len();
-    if len > PIECE || column.before_len > PIECE {
+    let len = span.end.wrapping_sub(span.start);
+    if !cell.is_verbatim() || len >= column.too_long {
         return None;
     }
-    let room: &mut [u8; CELL_ROOM] = out.get_mut(at..)?.first_chunk_mut()?;
-    let piece: &[u8; PIECE] = text.get(span.start..)?.first_chunk()?;
-    *room.first_chunk_mut()? = column.before;
-    *room.get_mut(column.before_len..)?.first_chunk_mut()? = *piece;
-    let end = column.before_len + len;
-    *room.get_mut(end..)?.first_chunk_mut()? = column.after;
-    Some((at + end + column.after_len, piece))
+    let piece = text.get(span.start..span.start + PIECE)?;
+    Some((piece.first_chunk()?, len))
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {

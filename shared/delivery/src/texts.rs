@@ -229,11 +229,11 @@ impl Texts {
 /// The words of the short text that a window begins with.
 #[inline]
 pub(crate) fn words(window: &[u8; WINDOW], len: usize) -> Words {
-    let mut words = MASKS.get(len).copied().unwrap_or_default();
-    for (word, bytes) in words.iter_mut().zip(window.as_chunks::<8>().0) {
-        *word &= u64::from_le_bytes(*bytes);
-    }
-    words
+    let masks = &MASKS[len.min(WINDOW)];
+    std::array::from_fn(|word| {
+        let bytes = window[8 * word..].first_chunk().copied();
+        u64::from_le_bytes(bytes.unwrap_or_default()) & masks[word]
+    })
 }
 
 #[inline]

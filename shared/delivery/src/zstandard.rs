@@ -1,14 +1,14 @@
 //! Zstandard frames (RFC 8878) of texts whose repeats are known.
 //!
 //! ```text
-//!                ┌─▶ literals: what no repeat covers ─▶ Huffman code ────────────────────┐
-//! text, repeats ─┤                                                                       ├─▶ block ─▶ frame
-//!                └─▶ sequences: literals, length, distance ─▶ finite state entropy codes ┘
+//! literals: what no repeat covers ─▶ Huffman code ────────────────────────────┐
+//!                                                                             ├─▶ block ─▶ frame
+//! sequences: literals, length, distance ─▶ finite state entropy codes ────────┘
 //! ```
 //!
 //! Compressors spend most of their time on the search for repeats. Who puts a text together from parts knows which of
-//! them stood before, and where: a frame searches for nothing, and what is left is to write numbers in few bits. What is
-//! new in a text can be searched before, see [`Search`].
+//! them stood before, and where: a frame searches for nothing and never sees what is repeated. What is left is to write
+//! numbers in few bits. What is new in a text can be searched before, see [`Search`].
 
 mod bits;
 mod fse;
@@ -19,25 +19,41 @@ mod sequences;
 mod tests;
 
 use huffman::Huffman;
-pub(crate) use search::Search;
-use sequences::{SEQUENCE_BYTES, Sequences};
+pub(crate) use search::{Found, Search};
+use sequences::{SEQUENCE_BYTES, SHORTEST, Sequences};
 
-/// A part of a text that stood before.
+/// Some literals, and after them a part of the text that stood before (section 3.1.1.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Repeat {
-    /// Where it starts in the text that is handed over with it, were nothing left out of that.
-    pub at: u32,
-    /// Its bytes.
-    pub len: u32,
-    /// How many bytes before `at` the same bytes start. That may be in a text handed over earlier, and it may be less
-    /// than `len`, if what is repeated repeats itself.
+pub(crate) struct Sequence {
+    /// Bytes of the text since the sequence before.
+    pub literals: u32,
+    /// Bytes that are repeated.
+    pub length: u32,
+    /// How many bytes before the same bytes start. That may be in a text handed over earlier, and it may be less than
+    /// `length`, if what is repeated repeats itself.
     pub distance: u32,
-    /// How many of its bytes are left out of the text that is handed over: nobody looks at them.
-    pub left_out: u32,
 }
 
-/// Repeats of fewer bytes are never left out of a text: each of them must be worth a sequence.
-pub(crate) const LEAST_LEFT_OUT: u32 = 32;
+impl Sequence {
+    /// Whether a repeat takes less than its bytes do as literals, whatever codes its numbers get: 17 bits at most, and
+    /// extra bits for the distance.
+    #[inline]
+    pub fn is_worth(length: u32, distance: u32) -> bool {
+        length >= 5 + u32::from(distance >= 1 << 12)
+    }
+}
+
+/// Sequences that no text can have: what decoders made of them would be something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsound;
+
+impl std::fmt::Display for Unsound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a repeat was noted that cannot be: please report it, and use gzip until then")
+    }
+}
+
+impl std::error::Error for Unsound {}
 
 /// The farthest that a repeat may be: 8 MiB, what RFC 8878 asks every decoder to support (section 3.1.1.1.2).
 pub(crate) const WINDOW: u32 = 8 << 20;
@@ -45,10 +61,10 @@ pub(crate) const WINDOW: u32 = 8 << 20;
 /// Bytes that a block has at most, compressed and not (section 3.1.1.2.4).
 const BLOCK: usize = 128 << 10;
 
-/// Bytes of a text that a block is meant to have at most.
-const TARGET: usize = BLOCK - 64;
+/// Bytes of a text that a block is meant to have at most: with what no code makes smaller, headers must fit, too.
+const TARGET: usize = BLOCK - 256;
 
-/// A repeat whose bytes are not at hand is cut so that each part is worth a sequence.
+/// A repeat is cut so that each part is worth a sequence.
 const LEAST_PART: usize = 8;
 
 /// How a frame begins: magic number, then a descriptor that says that nothing but a window's size follows.
@@ -62,9 +78,6 @@ const BLOCK_HEADER: usize = 3;
 const RAW: usize = 0;
 const COMPRESSED: usize = 2;
 
-/// Literals are copied in steps of this many bytes, as most are few.
-const STEP: usize = 16;
-
 /// A frame in the making. Its buffers are reused from block to block.
 pub(crate) struct Frame {
     out: Vec<u8>,
@@ -72,7 +85,6 @@ pub(crate) struct Frame {
     read: u64,
     /// Where the last block starts.
     last: Option<usize>,
-    literals: Vec<u8>,
     block: Vec<u8>,
     huffman: Huffman,
     sequences: Sequences,
@@ -87,88 +99,52 @@ impl Frame {
             out,
             read: 0,
             last: None,
-            literals: vec![0; BLOCK + STEP],
             block: Vec::new(),
             huffman: Huffman::new(),
             sequences: Sequences::new(),
         }
     }
 
-    /// Adds a text. `repeats` are sorted by `at` and do not overlap; that their bytes are what stands `distance` before
-    /// is the caller's promise. Those that reach beyond the text, the frame's start or [`WINDOW`], those that start
-    /// before the end of one that was taken, and those too short to save anything are written as literals: that no such
-    /// one is left out of the text, not even in part, and none of fewer than [`LEAST_LEFT_OUT`] bytes, is a promise, too.
-    pub fn write(&mut self, text: &[u8], repeats: &[Repeat]) {
-        let left_out: usize = repeats.iter().map(|repeat| repeat.left_out as usize).sum();
-        let len = text.len() + left_out;
-        let mut sound = Sound {
-            repeats: repeats.iter(),
-            before: self.read,
-            len,
-            done: 0,
-        };
-        let mut cursor = Cursor {
-            part: sound.next().unwrap_or(END),
-            sound,
-            done: 0,
-            place: 0,
-        };
-        let blocks = match left_out {
-            0 => len.div_ceil(BLOCK),
-            _ => len.div_ceil(TARGET),
-        };
+    /// Adds a text: all its literals, those behind the last sequence too, and its sequences, which are changed where a
+    /// block ends. That what they repeat is what stands there, and that each [is worth it](Sequence::is_worth), is the
+    /// caller's promise.
+    ///
+    /// # Errors
+    /// A sequence has more literals than there are, is too short for the format, or reaches beyond the frame's start or
+    /// [`WINDOW`]. The frame is of no use then.
+    pub fn write(&mut self, literals: &[u8], sequences: &mut [Sequence]) -> Result<(), Unsound> {
+        let lengths = sequences.iter().map(|sequence| sequence.length as usize);
+        let len = literals.len() + lengths.sum::<usize>();
+        let blocks = len.div_ceil(TARGET);
+        let (mut literals, mut first, mut done) = (literals, 0, 0);
         for number in 1..=blocks {
-            let (done, place) = (cursor.done, cursor.place);
-            let literals = self.gather(text, &mut cursor, len * number / blocks);
-            let size = cursor.done - done;
-            let stored = &text[place..cursor.place];
-            self.write_block(literals, size, stored);
-        }
-        self.read += len as u64;
-    }
-
-    /// Makes literals and sequences of what comes up to there, or a few bytes less or more; returns the number of
-    /// literals.
-    fn gather(&mut self, text: &[u8], cursor: &mut Cursor<'_>, mut end: usize) -> usize {
-        self.sequences.clear();
-        let Cursor {
-            sound,
-            part,
-            done,
-            place,
-        } = cursor;
-        let mut literals = 0;
-        while part.start < end {
-            if part.left_out && end < part.end {
-                if end - part.start < LEAST_PART {
-                    end = part.start;
-                    break;
+            let rest = &mut sequences[first..];
+            let cut = Cut::new(rest, len * number / blocks - done, self.read)?;
+            let of_block;
+            (of_block, literals) = literals.split_at_checked(cut.literals).ok_or(Unsound)?;
+            match rest.get_mut(cut.whole) {
+                Some(next) if cut.part > 0 => {
+                    let behind = Sequence {
+                        literals: 0,
+                        length: next.length - cut.part,
+                        ..*next
+                    };
+                    next.length = cut.part;
+                    self.write_block(of_block, &rest[..=cut.whole], cut.size);
+                    rest[cut.whole] = behind;
                 }
-                if part.end - end < LEAST_PART {
-                    end = part.end;
+                next => {
+                    if let Some(next) = next {
+                        next.literals -= cut.behind;
+                    }
+                    self.write_block(of_block, &rest[..cut.whole], cut.size);
                 }
             }
-            let stop = part.end.min(end);
-            let before = part.start - *done;
-            let length = stop - part.start;
-            let stored = part.stored.min(length);
-            if self.sequences.push(before, length, part.distance) {
-                copy(text, *place, before, &mut self.literals, literals);
-                literals += before;
-                *place += before + stored;
-                *done = stop;
-            }
-            part.start = stop;
-            part.stored -= stored;
-            if stop == part.end {
-                *part = sound.next().unwrap_or(END);
-            }
+            first += cut.whole;
+            done += cut.size;
+            self.read += cut.size as u64;
         }
-        let rest = end - *done;
-        copy(text, *place, rest, &mut self.literals, literals);
-        *place += rest;
-        *done = end;
-        literals + rest
+        Ok(())
     }
 
     /// Bytes of the frame so far.
@@ -194,27 +170,26 @@ impl Frame {
         self.out
     }
 
-    /// Writes a block of so many bytes: these literals and the sequences at hand, or what is stored of its text when that
-    /// is all and takes no more. What repeats are left out of takes less in any case.
-    fn write_block(&mut self, literals: usize, size: usize, stored: &[u8]) {
-        let room = literals
+    /// Writes a block of so many bytes; as it is when it is all literals and takes no more. Others take less in any
+    /// case, as each repeat is worth it.
+    fn write_block(&mut self, literals: &[u8], sequences: &[Sequence], size: usize) {
+        let room = literals.len()
             + huffman::SECTION_BYTES
-            + self.sequences.len() * SEQUENCE_BYTES
+            + sequences.len() * SEQUENCE_BYTES
             + sequences::SECTION_BYTES;
         if self.block.len() < room {
             self.block.resize(room, 0);
         }
-        let literals = &self.literals[..literals];
         let end = self.huffman.write(literals, &mut self.block, 0);
-        let end = self.sequences.write(&mut self.block, end);
-        let (kind, bytes) = if end < size || stored.len() < size {
+        let end = self.sequences.write(sequences, &mut self.block, end);
+        let (kind, bytes) = if end < size || !sequences.is_empty() {
             (COMPRESSED, &self.block[..end])
         } else {
             self.huffman.forget();
             self.sequences.forget();
-            (RAW, stored)
+            (RAW, literals)
         };
-        debug_assert!(bytes.len() <= BLOCK);
+        debug_assert!(bytes.len() <= BLOCK && size <= BLOCK);
         self.last = Some(self.out.len());
         let header = kind << 1 | bytes.len() << 3;
         let header = &header.to_le_bytes()[..BLOCK_HEADER];
@@ -223,96 +198,59 @@ impl Frame {
     }
 }
 
-/// Copies so many bytes. As many as [`STEP`] beyond them may be overwritten.
-#[inline(always)]
-fn copy(from: &[u8], start: usize, count: usize, to: &mut [u8], at: usize) {
-    if count <= STEP
-        && let Some(from) = from[start..].first_chunk::<STEP>()
-        && let Some(to) = to[at..].first_chunk_mut()
-    {
-        *to = *from;
-    } else {
-        to[at..][..count].copy_from_slice(&from[start..][..count]);
-    }
+/// What of a text is in its first block.
+struct Cut {
+    /// Sequences that are as a whole.
+    whole: usize,
+    /// Bytes of the next one's repeat; all its literals are in the block, too, if there are any.
+    part: u32,
+    /// Else, how many of its literals are.
+    behind: u32,
+    /// Literals in all.
+    literals: usize,
+    /// Bytes in all.
+    size: usize,
 }
 
-/// A repeat as places in the text, were nothing left out.
-#[derive(Clone, Copy)]
-struct Part {
-    start: usize,
-    end: usize,
-    distance: u32,
-    /// How many of its bytes stand in the text.
-    stored: usize,
-    /// Whether some do not.
-    left_out: bool,
-}
-
-/// What comes after all repeats.
-const END: Part = Part {
-    start: usize::MAX,
-    end: usize::MAX,
-    distance: 0,
-    stored: 0,
-    left_out: false,
-};
-
-/// How far a text has been written.
-struct Cursor<'r> {
-    sound: Sound<'r>,
-    /// The repeat that comes next.
-    part: Part,
-    /// What is written, were nothing left out, and as it stands in the text.
-    done: usize,
-    place: usize,
-}
-
-/// The repeats that can be written; those that go on where the one before ends are joined to it.
-struct Sound<'r> {
-    repeats: std::slice::Iter<'r, Repeat>,
-    /// Bytes of the frame before the text.
-    before: u64,
-    /// Bytes of the text, were nothing left out.
-    len: usize,
-    /// Where the one before ends.
-    done: usize,
-}
-
-impl Iterator for Sound<'_> {
-    type Item = Part;
-
-    #[inline]
-    fn next(&mut self) -> Option<Part> {
-        while let Some(repeat) = self.repeats.next() {
-            let start = repeat.at as usize;
-            let mut end = start.saturating_add(repeat.len as usize);
-            let distance = repeat.distance;
-            let mut left_out = repeat.left_out as usize;
-            if start >= self.done
-                && end <= self.len
-                && (1..=WINDOW).contains(&distance)
-                && u64::from(distance) <= self.before + start as u64
-            {
-                while let [next, rest @ ..] = self.repeats.as_slice()
-                    && next.at as usize == end
-                    && next.distance == distance
-                    && next.len as usize <= self.len - end
-                {
-                    end += next.len as usize;
-                    left_out += next.left_out as usize;
-                    self.repeats = rest.iter();
-                }
-                self.done = end;
-                return Some(Part {
-                    start,
-                    end,
-                    distance,
-                    stored: (end - start).saturating_sub(left_out),
-                    left_out: left_out > 0,
+impl Cut {
+    /// A block of about so many bytes; they are no more than the text has. `before` is how many the frame has before it.
+    fn new(sequences: &[Sequence], size: usize, before: u64) -> Result<Cut, Unsound> {
+        let (mut literals, mut done) = (0, 0);
+        for (whole, next) in sequences.iter().enumerate() {
+            let start = done + next.literals as usize;
+            let end = start + next.length as usize;
+            let farthest = u64::from(WINDOW).min(before + start as u64);
+            // A distance of zero is too far, too.
+            let is_sound = u64::from(next.distance).wrapping_sub(1) < farthest;
+            if !is_sound || next.length < SHORTEST as u32 {
+                return Err(Unsound);
+            }
+            if end > size {
+                let all = literals + next.literals as usize;
+                let (whole, part, behind, literals, size) = match size.saturating_sub(start) {
+                    0 => (whole, 0, size - done, literals + size - done, size),
+                    part if part < LEAST_PART => (whole, 0, start - done, all, start),
+                    _ if end - size < LEAST_PART => (whole + 1, 0, 0, all, end),
+                    part => (whole, part, 0, all, size),
+                };
+                let [part, behind] = [part as u32, behind as u32];
+                return Ok(Cut {
+                    whole,
+                    part,
+                    behind,
+                    literals,
+                    size,
                 });
             }
-            debug_assert!(left_out == 0, "{repeat:?} is left out of the text");
+            literals += next.literals as usize;
+            done = end;
         }
-        None
+        Ok(Cut {
+            whole: sequences.len(),
+            part: 0,
+            behind: 0,
+            literals: literals + size - done,
+            size,
+        })
     }
 }

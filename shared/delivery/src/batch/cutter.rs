@@ -11,8 +11,8 @@ use crate::compression::Compressor;
 use crate::encoding::{Compression, EncodingError};
 use crate::partition::Partitioning;
 
-/// Encoded bytes that are compressed at once.
-const COMPRESSED_AT_ONCE: usize = 256 << 10;
+/// Encoded bytes that are compressed at once: with the item that was written last, two blocks of Zstandard.
+const COMPRESSED_AT_ONCE: usize = 252 << 10;
 
 /// Writes one kind of content in any of its formats.
 ///

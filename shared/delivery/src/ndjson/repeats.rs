@@ -4,20 +4,22 @@
 //! member ─▶ the same member with the same value ─▶ the whole is a repeat
 //!       └─▶ the same member of one of the two records before ─▶ its name is, and what the values begin with
 //! part of an enrichment ─▶ the same part
+//! anything else ─▶ what it has in common with other texts that were written for the first time
 //! ```
+//!
+//! What stood before is not written: the buffer has the literals only, and beside it stand the sequences that tell what
+//! comes between them. Places in the text as a whole are positions.
 //!
 //! Both directions of a connection often stand one after the other. What could be repeated from either of the two records
 //! before is repeated from the one that the repeat before it is of: both are one repeat then.
 //!
-//! Parts that stood before are left out of the text: who compresses it need not see them, and copying them would be
-//! most of the work.
-//!
 //! A repeat never holds the comma that ends a member: at the end of a record a brace stands in its place. The member
-//! that follows takes it in, with what else stands before both of them.
+//! that follows takes it in, with what else stands before both of them; it is written by then, and taken back.
 
-use super::{OWN_MEMBERS, PIECE};
+use super::addition::OWN_MEMBERS;
+use super::{Output, PIECE};
 use crate::texts::{MASKS, Words, words};
-use crate::zstandard::{LEAST_LEFT_OUT, Repeat, WINDOW};
+use crate::zstandard::{Found, Search, Sequence, WINDOW};
 
 /// Values of fewer bytes are compared with those of the last records only: the distance to another costs as much as they
 /// do.
@@ -26,16 +28,10 @@ const LONG: usize = 11;
 /// Values of at most so many bytes are compared as one word.
 const WORD: usize = 8;
 
-/// Where nothing is written.
-const NOWHERE: u64 = 0;
-
 /// Slots of a column's long values at first, and at most: more of them would be looked for in slower memory, and
 /// what stood farther away takes more bits to tell.
 const FIRST_SLOTS: usize = 1 << 6;
 const MAX_SLOTS: usize = 1 << 9;
-
-/// A repeat of fewer bytes costs more than its bytes, unless it goes on where the one before ended.
-const LEAST: u32 = 5;
 
 /// What stands before a member, as far as its repeats are concerned: the number of bytes that are the same wherever
 /// it is the same.
@@ -52,16 +48,8 @@ pub(super) enum Before {
     Record,
 }
 
-/// By their numbers.
-const BEFORES: [Before; 4] = [
-    Before::Unknown,
-    Before::Comma,
-    Before::Quote,
-    Before::Record,
-];
-
 /// How many bytes are the same before two members.
-const COMMON: [[u32; 4]; 4] = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 3]];
+const COMMON: [[u8; 4]; 4] = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 3]];
 
 impl Before {
     /// What a value's end is to the member that follows.
@@ -71,47 +59,60 @@ impl Before {
             _ => Before::Comma,
         }
     }
-
-    /// How many bytes are the same before two members.
-    fn common(self, other: Before) -> u32 {
-        COMMON[self as usize][other as usize]
-    }
 }
 
-/// A value as it was written.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    text: Words,
-    /// Where its member starts, from the beginning of all that was written.
-    position: u64,
-    /// Bytes of the value; none were seen yet when there are none.
-    len: u8,
-    before: Before,
+/// The position of something, and in the last two bits what stands before it. Nothing starts at zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Place(u64);
+
+impl Place {
+    #[inline(always)]
+    fn new(position: u64, before: Before) -> Place {
+        Place(position << 2 | before as u64)
+    }
+
+    #[inline(always)]
+    fn position(self) -> u64 {
+        self.0 >> 2
+    }
+
+    /// How many bytes are the same before both.
+    #[inline(always)]
+    fn common(self, other: Place) -> usize {
+        COMMON[(self.0 & 3) as usize][(other.0 & 3) as usize].into()
+    }
 }
 
 /// The values of a column.
 #[derive(Debug, Default)]
-struct Column {
-    /// Those of the last two records that have one, the last one first.
-    recent: [Seen; 2],
+pub(super) struct Column {
+    /// Those of the last two records that have one, the last one first: where each member starts, its value and the
+    /// value's bytes, none if there was none yet.
+    places: [Place; 2],
+    texts: [Words; 2],
+    lens: [u8; 2],
+    /// Whether both are the same.
+    is_constant: bool,
     /// Long values by their hash; a power of two, or none yet.
     slots: Vec<Slot>,
     /// How many were put there.
     noted: usize,
+    /// Whether none are put there.
+    is_seldom_same: bool,
 }
 
 /// A long value as it was written last, in half a line of a processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     text: [u64; SLOT / 8],
-    /// Where its member starts, and in the last two bits what stands before it. Nothing starts at zero.
-    place: u64,
+    /// Where its member starts.
+    place: Place,
 }
 
 /// Bytes of a value that a slot takes: the ids of resources and addresses of IPv4 have fewer.
 const SLOT: usize = 24;
 
-/// A member as it is written now: where it starts in the buffer, what stands around its value.
+/// A member as it would be written now: where it would start in the buffer, what stands around its value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member<'m> {
     pub at: usize,
@@ -122,73 +123,144 @@ pub(super) struct Member<'m> {
     pub len: usize,
 }
 
-/// Where texts stood last, and what of the buffer stood before.
-#[derive(Debug)]
+/// What is to be written of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    /// Where in the buffer: what stood there is a repeat now, too.
+    pub at: usize,
+    /// From which of its bytes on.
+    pub from: usize,
+}
+
+/// Where texts stood last, and what stood before of that between the literals in the buffer.
+#[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// Bytes that were written or left out before those in the buffer that come next, and before the text that they are
-    /// part of. Counting starts at one, so that what was never written stands before every text.
-    base: u64,
-    start: u64,
-    /// Bytes left out of the buffer.
-    left_out: usize,
-    found: Vec<Repeat>,
-    /// Of the repeat that was found last: how far before it the same bytes start, and where it ends, were nothing left
-    /// out.
-    distance: u32,
-    end: u32,
-    columns: Vec<Column>,
+    pub noted: Noted,
+    /// What is the record's own in an enrichment, and the columns of its layout.
+    pub own: [Column; OWN_MEMBERS],
+    pub columns: Vec<Column>,
+    pub news: News,
     /// Where the parts of enrichments stood, by their numbers.
-    parts: Vec<(u64, Before)>,
+    parts: Vec<Place>,
+}
+
+/// Texts that were written for the first time.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    search: Search,
+    found: Vec<Found>,
+}
+
+/// A text in the making, as literals in the buffer and what stands between them.
+#[derive(Debug)]
+pub(super) struct Noted {
+    /// The position of the buffer's start, as if all that is repeated stood before it: now, when the buffer began, when
+    /// the text began and when the last sequence did. Counting starts at one, so that what was never written stands
+    /// before every text.
+    base: u64,
+    of_buffer: u64,
+    of_text: u64,
+    of_last: u64,
+    /// The lengths of all but the last are known.
+    sequences: Vec<Sequence>,
+    /// The last one: its distance, and where in the buffer the literals behind it start.
+    distance: u64,
+    end: usize,
+    /// What stands before what comes next.
     before: Before,
 }
 
-impl Default for Repeats {
-    fn default() -> Repeats {
-        Repeats {
+impl Default for Noted {
+    fn default() -> Noted {
+        Noted {
             base: 1,
-            start: 1,
-            left_out: 0,
-            found: Vec::new(),
+            of_buffer: 1,
+            of_text: 1,
+            of_last: 1,
+            sequences: Vec::new(),
             distance: 0,
             end: 0,
-            columns: Vec::new(),
-            parts: Vec::new(),
             before: Before::Unknown,
         }
     }
 }
 
 impl Repeats {
-    /// What was found in the buffer, in order.
-    pub fn found(&self) -> &[Repeat] {
-        &self.found
+    /// Another text starts with the buffer: what was written before is not part of it.
+    pub fn begin(&mut self) {
+        self.noted.of_text = self.noted.base;
+        // Parts may be given other numbers.
+        self.parts.clear();
+        self.news.search.clear();
     }
 
-    /// Bytes that are left out of the buffer.
-    pub fn left_out(&self) -> usize {
-        self.left_out
+    /// There are so many columns from here on, and they mean something else.
+    pub fn use_columns(&mut self, columns: usize) {
+        self.own = Default::default();
+        // What a transfer costs is seldom the same: to look for it takes more than it saves.
+        self.own[0].is_seldom_same = true;
+        self.columns.clear();
+        self.columns.resize_with(columns, Column::default);
+    }
+
+    /// A part of an enrichment of so many bytes, at least a comma, comes next. The same parts have the same number.
+    #[inline]
+    pub fn part(&mut self, number: u32, at: usize, len: usize) -> Rest {
+        let now = self.noted.place(at);
+        self.noted.before = Before::Comma;
+        let number = number as usize;
+        if self.parts.len() <= number {
+            self.parts.resize(number + 1, Place::default());
+        }
+        let source = std::mem::replace(&mut self.parts[number], now);
+        self.noted.repeat(at, len - 1, now, source)
+    }
+}
+
+impl News {
+    /// What stands in the buffer from there on, up to the comma at its end, was written for the first time: takes out
+    /// what it has in common with other such texts. `before` is what its end is to the member that follows.
+    pub fn take_out(&mut self, noted: &mut Noted, output: &mut Output, at: usize, before: Before) {
+        noted.before = before;
+        let Output {
+            buffer, written, ..
+        } = output;
+        let position = noted.base + at as u64;
+        let text = buffer.get(at..written.saturating_sub(1));
+        self.search
+            .find(text.unwrap_or_default(), position, &mut self.found);
+        let (mut from, mut to) = (at, at);
+        for Found { range, distance } in &self.found {
+            let (start, end) = (at + range.start, at + range.end);
+            buffer.copy_within(from..start, to);
+            to += start - from;
+            from = end;
+            noted.push(to, end - start, u64::from(*distance));
+        }
+        buffer.copy_within(from..*written, to);
+        *written -= from - to;
+    }
+}
+
+impl Noted {
+    /// What stood before of that between the literals in the buffer.
+    pub fn sequences(&mut self) -> &mut [Sequence] {
+        self.close();
+        &mut self.sequences
+    }
+
+    /// How many bytes of it.
+    pub fn repeated(&self) -> usize {
+        (self.base - self.of_buffer) as usize
     }
 
     /// The buffer of so many bytes was handed over.
     pub fn next_buffer(&mut self, written: usize) {
         self.base += written as u64;
-        self.left_out = 0;
-        self.found.clear();
+        self.of_buffer = self.base;
+        self.sequences.clear();
         (self.distance, self.end) = (0, 0);
         self.before = Before::Unknown;
-    }
-
-    /// Another text starts with the buffer: what was written before is not part of it.
-    pub fn begin(&mut self) {
-        self.start = self.base;
-        // Parts may be given other numbers.
-        self.parts.clear();
-    }
-
-    /// There are so many columns from here on, and they mean something else.
-    pub fn use_columns(&mut self, columns: usize) {
-        self.columns.clear();
-        self.columns.resize_with(columns, Column::default);
     }
 
     /// A record starts. The end of the one before stands in the same buffer unless it is its first.
@@ -200,196 +272,194 @@ impl Repeats {
         };
     }
 
-    /// Something was written of which nothing is known but how it ends.
-    pub fn skip(&mut self, before: Before) {
-        self.before = before;
-    }
-
-    /// A member of the record was written.
+    /// A member comes next, a value of a column.
     #[inline(always)]
-    pub fn member(&mut self, column: usize, member: Member<'_>) {
-        match member.len <= WORD {
-            true => self.short(column, member),
-            false => self.long(column, member),
-        }
-    }
-
-    #[inline(always)]
-    fn short(&mut self, column: usize, member: Member<'_>) {
-        let position = self.base + member.at as u64;
-        let as_before = self.as_before(position);
-        let Some(Column { recent, .. }) = self.columns.get_mut(column) else {
-            return;
+    pub fn member(&mut self, column: &mut Column, member: Member<'_>) -> Rest {
+        let now = self.place(member.at);
+        // Where it would stand if it were repeated from as far before as what was repeated last.
+        let as_before = now.position().wrapping_sub(self.distance);
+        let (source, same) = match member.len <= WORD {
+            true => column.meet_short(member.piece, member.len, now, as_before),
+            false => column.meet_long(member.piece, member.len, now, as_before),
         };
-        let word = masked_word(member.piece, member.len);
-        let len = member.len as u8;
-        let is_same = |seen: &Seen| seen.text[0] == word && seen.len == len;
-        let (chosen, is_known) = choose(recent, is_same, as_before);
-        let value_len = match is_known {
-            true => member.len + member.after_len - 1,
-            false => common_word(chosen.text[0], word).min(len.min(chosen.len).into()),
-        };
-        let (source, before) = (chosen.position, chosen.before);
-        let [newer, older] = recent;
-        *older = *newer;
-        // The words behind are those of a longer value: lengths tell that they do not count.
-        (newer.text[0], newer.len) = (word, len);
-        (newer.position, newer.before) = (position, self.before);
-        self.note(member, position, source, before, value_len);
-    }
-
-    #[inline(always)]
-    fn long(&mut self, number: usize, member: Member<'_>) {
-        let position = self.base + member.at as u64;
-        let as_before = self.as_before(position);
-        let Some(column) = self.columns.get_mut(number) else {
-            return;
-        };
-        let text = words(member.piece, member.len);
-        let len = member.len as u8;
-        let is_same = |seen: &Seen| seen.text == text && seen.len == len;
-        let (chosen, is_known) = choose(&column.recent, is_same, as_before);
-        let (mut source, mut before) = (chosen.position, chosen.before);
-        let mut value_len = member.len + member.after_len - 1;
-        let now = Seen {
-            text,
-            position,
-            len,
-            before: self.before,
-        };
-        if !is_known {
-            let common = common_prefix(&chosen.text, &text).min(len.min(chosen.len).into());
-            // What a transfer costs is seldom the same: to look for it takes more than it saves.
-            let known = match number < OWN_MEMBERS {
-                true => None,
-                false => column.see(&now),
-            };
-            match known {
-                Some(known) => (source, before) = known,
-                None => value_len = common,
-            }
-        }
-        let [newer, older] = &mut column.recent;
-        *older = *newer;
-        *newer = now;
-        self.note(member, position, source, before, value_len);
-    }
-
-    /// Where a member would stand that is repeated from as far before as what was repeated last.
-    #[inline(always)]
-    fn as_before(&self, position: u64) -> u64 {
-        position.wrapping_sub(self.distance.into())
-    }
-
-    /// Notes that a member's name and so many bytes behind it stood there.
-    #[inline(always)]
-    fn note(
-        &mut self,
-        member: Member<'_>,
-        position: u64,
-        source: u64,
-        before: Before,
-        value_len: usize,
-    ) {
-        let common = before.common(self.before);
         self.before = Before::after(member.after_len);
-        if let Some(distance) = self.distance(source, position) {
-            self.push(member.at, member.name_len + value_len, distance, common, 0);
+        let value_len = same.unwrap_or(member.len + member.after_len - 1);
+        let len = member.name_len + value_len;
+        // Most often, the comma before is all that is written since the last repeat, which goes on: members that follow
+        // each other have a comma between them there, too.
+        if source.position() == as_before && member.at == self.end + 1 {
+            self.base += len as u64 + 1;
+            return Rest {
+                at: self.end,
+                from: len,
+            };
         }
+        self.repeat(member.at, len, now, source)
     }
 
-    /// How far before a position something stood, unless it is too far away or in another text.
+    /// Something comes next of which nothing is known but how it ends.
+    pub fn unknown(&mut self, at: usize, before: Before) -> Rest {
+        self.before = before;
+        Rest { at, from: 0 }
+    }
+
+    /// Where something starts that comes next in the buffer.
     #[inline(always)]
-    fn distance(&self, source: u64, position: u64) -> Option<u32> {
-        let distance = position - source;
-        let is_near = source >= self.start && distance <= WINDOW.into();
-        is_near.then_some(distance as u32)
+    fn place(&self, at: usize) -> Place {
+        Place::new(self.base + at as u64, self.before)
     }
 
-    /// A part of an enrichment comes next in the buffer, at least a comma. The same parts have the same number. Returns
-    /// whether it is left out but for the comma at its end.
+    /// Notes that so many bytes which come next stood there, and those before both of them that are the same, too;
+    /// unless they are too far away, in another text or too few.
     #[inline]
-    pub fn part(&mut self, number: u32, at: usize, len: usize) -> bool {
-        let now = (self.base + at as u64, self.before);
-        self.before = Before::Comma;
-        let number = number as usize;
-        if self.parts.len() <= number {
-            self.parts.resize(number + 1, (NOWHERE, Before::Unknown));
+    fn repeat(&mut self, at: usize, len: usize, now: Place, source: Place) -> Rest {
+        let distance = now.position() - source.position();
+        let start = at.saturating_sub(source.common(now)).max(self.end);
+        let length = at - start + len;
+        let goes_on = distance == self.distance && start == self.end;
+        let is_near = source.position() >= self.of_text && distance <= WINDOW.into();
+        let is_worth = || is_near && Sequence::is_worth(length as u32, distance as u32);
+        if !(goes_on || is_worth()) {
+            return Rest { at, from: 0 };
         }
-        let (position, before) = std::mem::replace(&mut self.parts[number], now);
-        let Some(distance) = self.distance(position, now.0) else {
-            return false;
-        };
-        let repeated = len - 1;
-        let left_out = match repeated >= LEAST_LEFT_OUT as usize {
-            true => repeated,
-            false => 0,
-        };
-        self.push(
-            at,
-            repeated,
-            distance,
-            before.common(now.1),
-            left_out as u32,
-        );
-        self.left_out += left_out;
-        self.base += left_out as u64;
-        left_out > 0
+        self.push(start, length, distance);
+        Rest {
+            at: start,
+            from: len,
+        }
     }
 
-    /// Notes that so many bytes stood so far before, and the `common` ones before them too. So many are left out.
-    #[inline(always)]
-    fn push(&mut self, at: usize, len: usize, distance: u32, common: u32, left_out: u32) {
-        let at = at + self.left_out;
-        let start = (at as u32).saturating_sub(common).max(self.end);
-        let end = (at + len) as u32;
-        if distance == self.distance
-            && start == self.end
-            && let Some(last) = self.found.last_mut()
-        {
-            last.len = end - last.at;
-            last.left_out += left_out;
-            self.end = end;
-        } else if end.saturating_sub(start) >= LEAST {
-            self.found.push(Repeat {
-                at: start,
-                len: end - start,
-                distance,
-                left_out,
+    /// Adds a repeat behind the literals up to there.
+    #[inline]
+    fn push(&mut self, start: usize, length: usize, distance: u64) {
+        if start != self.end || distance != self.distance {
+            self.close();
+            self.sequences.push(Sequence {
+                literals: (start - self.end) as u32,
+                length: 0,
+                distance: distance as u32,
             });
-            (self.distance, self.end) = (distance, end);
+            self.of_last = self.base;
+            (self.distance, self.end) = (distance, start);
         }
-    }
-}
-
-impl Slot {
-    fn new(seen: &Seen) -> Slot {
-        let [a, b, c, _] = seen.text;
-        Slot {
-            text: [a, b, c],
-            place: seen.position << 2 | seen.before as u64,
-        }
+        self.base += length as u64;
     }
 
-    /// What was seen, if it is this text: no value holds the zeros that stand behind a shorter one.
-    #[inline]
-    fn seen(&self, text: &Words) -> Option<(u64, Before)> {
-        let [a, b, c, _] = *text;
-        let before = BEFORES[(self.place & 3) as usize];
-        (self.text == [a, b, c]).then_some((self.place >> 2, before))
+    /// The last sequence goes on no more.
+    #[inline(always)]
+    fn close(&mut self) {
+        if let Some(last) = self.sequences.last_mut() {
+            last.length = (self.base - self.of_last) as u32;
+        }
     }
 }
 
 impl Column {
+    /// A value of at most [`WORD`] bytes stands there now. Returns where to repeat its member from, and how many bytes
+    /// of the value are the same, `None` if all are.
+    #[inline(always)]
+    fn meet_short(
+        &mut self,
+        piece: &[u8; PIECE],
+        len: usize,
+        now: Place,
+        as_before: u64,
+    ) -> (Place, Option<usize>) {
+        let word = masked_word(piece, len);
+        let len = len as u8;
+        let is_same = |text: &Words, seen: u8| text[0] == word && seen == len;
+        if self.is_constant && is_same(&self.texts[0], self.lens[0]) {
+            return (self.go_on(now, as_before), None);
+        }
+        let (chosen, is_known) = self.choose(is_same, as_before);
+        let source = self.places[chosen];
+        let common = common_word(self.texts[chosen][0], word);
+        let common = common.min(len.min(self.lens[chosen]).into());
+        self.shift(now, is_known && chosen == 0);
+        // The words behind are those of a longer value: lengths tell that they do not count.
+        (self.texts[0][0], self.lens[0]) = (word, len);
+        (source, (!is_known).then_some(common))
+    }
+
+    /// The same for a longer value.
+    #[inline(always)]
+    fn meet_long(
+        &mut self,
+        piece: &[u8; PIECE],
+        len: usize,
+        now: Place,
+        as_before: u64,
+    ) -> (Place, Option<usize>) {
+        let text = words(piece, len);
+        let short_len = len as u8;
+        let is_same = |seen: &Words, seen_len: u8| is_same(seen, &text) && seen_len == short_len;
+        if self.is_constant && is_same(&self.texts[0], self.lens[0]) {
+            return (self.go_on(now, as_before), None);
+        }
+        let (chosen, is_known) = self.choose(is_same, as_before);
+        let mut source = self.places[chosen];
+        let mut same = None;
+        if !is_known {
+            match self.see(&text, len, now) {
+                Some(known) => source = known,
+                None => {
+                    let common = common_prefix(&self.texts[chosen], &text);
+                    same = Some(common.min(short_len.min(self.lens[chosen]).into()));
+                }
+            }
+        }
+        self.shift(now, is_known && chosen == 0);
+        (self.texts[0], self.lens[0]) = (text, short_len);
+        (source, same)
+    }
+
+    /// The place to repeat from of the last two, whose values are the same as the one that stands there now.
+    #[inline(always)]
+    fn go_on(&mut self, now: Place, as_before: u64) -> Place {
+        let [newer, older] = self.places;
+        self.places = [now, newer];
+        match older.position() == as_before {
+            true => older,
+            false => newer,
+        }
+    }
+
+    /// Which of the values of the last two records to repeat, and whether it is the same: the same one; of two, the one
+    /// that stands there. Mostly one comparison tells.
+    #[inline(always)]
+    fn choose(&self, is_same: impl Fn(&Words, u8) -> bool, as_before: u64) -> (usize, bool) {
+        let first = usize::from(self.places[1].position() == as_before);
+        let second = 1 - first;
+        if is_same(&self.texts[first], self.lens[first]) {
+            (first, true)
+        } else if is_same(&self.texts[second], self.lens[second]) {
+            (second, true)
+        } else {
+            (first, false)
+        }
+    }
+
+    /// Makes the newer value the older one. Another one stands there now, or the same.
+    #[inline(always)]
+    fn shift(&mut self, now: Place, is_same: bool) {
+        self.places = [now, self.places[0]];
+        self.texts[1] = self.texts[0];
+        self.lens[1] = self.lens[0];
+        self.is_constant = is_same;
+    }
+
     /// Notes a value that neither of the last two records has; returns where it stood last, if it is known.
     #[inline]
-    fn see(&mut self, now: &Seen) -> Option<(u64, Before)> {
-        if !(LONG..=SLOT).contains(&now.len.into()) {
+    fn see(&mut self, text: &Words, len: usize, now: Place) -> Option<Place> {
+        if !(LONG..=SLOT).contains(&len) || self.is_seldom_same {
             return None;
         }
-        let slot = self.slot(&now.text);
-        let known = slot.seen(&now.text);
-        *slot = Slot::new(now);
+        let slot = self.slot(text);
+        let [a, b, c, _] = *text;
+        let text = [a, b, c];
+        // No value holds the zeros that stand behind a shorter one.
+        let known = (slot.text == text).then_some(slot.place);
+        *slot = Slot { text, place: now };
         known
     }
 
@@ -408,31 +478,11 @@ impl Column {
     fn grow(&mut self) {
         let room = (4 * self.slots.len()).clamp(FIRST_SLOTS, MAX_SLOTS);
         let before = std::mem::replace(&mut self.slots, vec![Slot::default(); room]);
-        for slot in before.into_iter().filter(|slot| slot.place != 0) {
+        let taken = |slot: &Slot| slot.place != Place::default();
+        for slot in before.into_iter().filter(taken) {
             let [a, b, c] = slot.text;
             self.slots[slot_of(&[a, b, c, 0], room)] = slot;
         }
-    }
-}
-
-/// The one to repeat of the values of the last two records, and whether it is the same: the same one; of two, the one
-/// that stands there. Mostly one comparison tells.
-#[inline(always)]
-fn choose(
-    [newer, older]: &[Seen; 2],
-    is_same: impl Fn(&Seen) -> bool,
-    as_before: u64,
-) -> (&Seen, bool) {
-    let [first, second] = match older.position == as_before {
-        true => [older, newer],
-        false => [newer, older],
-    };
-    if is_same(first) {
-        (first, true)
-    } else if is_same(second) {
-        (second, true)
-    } else {
-        (first, false)
     }
 }
 
@@ -457,15 +507,24 @@ fn common_word(a: u64, b: u64) -> usize {
     (a ^ b).trailing_zeros() as usize / 8
 }
 
+/// Whether two texts are the same. Without an early end, there is one jump.
+#[inline(always)]
+fn is_same([a, b, c, d]: &Words, [e, f, g, h]: &Words) -> bool {
+    (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0
+}
+
 /// How many bytes two texts have in common at their start.
 #[inline]
-fn common_prefix(a: &Words, b: &Words) -> usize {
-    for (at, (a, b)) in a.iter().zip(b).enumerate() {
-        if a != b {
-            return WORD * at + common_word(*a, *b);
-        }
+fn common_prefix([a, b, c, d]: &Words, [e, f, g, h]: &Words) -> usize {
+    if a != e {
+        common_word(*a, *e)
+    } else if b != f {
+        WORD + common_word(*b, *f)
+    } else if c != g {
+        2 * WORD + common_word(*c, *g)
+    } else {
+        3 * WORD + common_word(*d, *h)
     }
-    PIECE
 }
 
 #[cfg(test)]
@@ -476,6 +535,7 @@ mod tests {
 
     use super::super::NdjsonEncoder;
     use crate::parquet::tests::{enricher, generated};
+    use crate::zstandard::Sequence;
 
     /// Writes a log, handing the buffer over whenever it holds so many bytes; returns how many of all bytes are
     /// repeats. Each repeat must be true.
@@ -488,30 +548,21 @@ mod tests {
         let (mut text, mut repeated) = (Vec::<u8>::new(), 0);
         let mut hand_over = |noted: &mut NdjsonEncoder| {
             let base = text.len();
-            let mut stored = noted.bytes();
-            for repeat in noted.repeats() {
-                let at = base + repeat.at as usize;
-                assert!(at >= text.len() && repeat.len > 0 && repeat.left_out <= repeat.len);
-                let literals = stored.split_off(..at - text.len()).unwrap();
-                text.extend_from_slice(literals);
-                for _ in 0..repeat.len {
-                    text.push(text[text.len() - repeat.distance as usize]);
+            let len = noted.len();
+            let (mut literals, sequences) = noted.noted();
+            for sequence in sequences {
+                assert!(Sequence::is_worth(sequence.length, sequence.distance));
+                let before = literals.split_off(..sequence.literals as usize).unwrap();
+                text.extend_from_slice(before);
+                for _ in 0..sequence.length {
+                    text.push(text[text.len() - sequence.distance as usize]);
                 }
-                let kept = stored
-                    .split_off(..(repeat.len - repeat.left_out) as usize)
-                    .unwrap();
-                if repeat.left_out == 0 {
-                    assert_eq!(
-                        String::from_utf8_lossy(&text[at..]),
-                        String::from_utf8_lossy(kept)
-                    );
-                }
-                repeated += repeat.len as usize;
+                repeated += sequence.length as usize;
             }
-            text.extend_from_slice(stored);
-            assert_eq!(text.len() - base, noted.len());
+            text.extend_from_slice(literals);
+            assert_eq!(text.len() - base, len);
             noted.clear();
-            assert!(noted.repeats().is_empty());
+            assert!(noted.noted().1.is_empty());
         };
         let mut records = 0;
         while let Some(row) = reader.next_row().unwrap() {
@@ -528,7 +579,7 @@ mod tests {
             }
         }
         hand_over(&mut noted);
-        // What is left out and what is not make up what is written without notes.
+        // Literals and repeats make up what is written without notes.
         assert_eq!(
             String::from_utf8_lossy(&text),
             String::from_utf8_lossy(plain.bytes())
@@ -577,7 +628,8 @@ mod tests {
                 }
                 encoder.write(&record, Some(&enricher.enrich(&record)));
             }
-            (encoder.bytes().to_vec(), encoder.repeats().to_vec())
+            let (literals, sequences) = encoder.noted();
+            (literals.to_vec(), sequences.to_vec())
         };
         let mut enricher = enricher(FieldSet::parse("standard").unwrap());
         let first = written(&mut enricher, false);
@@ -600,7 +652,8 @@ mod tests {
                     encoder.write(&record, None);
                 }
             }
-            (encoder.bytes().to_vec(), encoder.repeats().to_vec())
+            let (literals, sequences) = encoder.noted();
+            (literals.to_vec(), sequences.to_vec())
         };
         assert!(written(Vec::new()) == written(vec![0; 8 << 20]));
     }

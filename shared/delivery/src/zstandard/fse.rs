@@ -122,8 +122,8 @@ impl Code {
     pub fn put(&self, state: &mut State, symbol: u8, bits: &mut BitWriter<'_>) {
         let step = self.steps[usize::from(symbol) % SYMBOLS];
         let count = (state.0 + step.bits) >> 16;
-        let rest = state.0 >> (count & 15);
-        bits.put(u64::from(state.0 - (rest << (count & 15))), count);
+        let rest = state.0.wrapping_shr(count);
+        bits.put(u64::from(state.0 - rest.wrapping_shl(count)), count);
         *state = self.next(step, rest);
     }
 

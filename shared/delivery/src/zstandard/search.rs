@@ -1,12 +1,14 @@
 //! Search for repeats in what no known repeat covers: texts that are written for the first time resemble each other.
 //!
-//! It looks at long stretches only, and finds what stood in such stretches of the same piece: where almost everything
-//! is known, almost nothing is searched.
+//! It keeps what it searched, up to a size: where almost everything is known, almost nothing is searched, and what is
+//! known already is not looked at.
 
-use super::Repeat;
+use std::ops::Range;
 
-/// Stretches of fewer bytes are not searched.
-const STRETCH: usize = 64;
+use super::WINDOW;
+
+/// Texts of fewer bytes are not searched.
+const LEAST: usize = 64;
 
 /// Bytes that must be the same before two places are compared.
 const HASHED: usize = 6;
@@ -17,101 +19,97 @@ const PLACES: usize = 1 << 12;
 /// Misses in a row after which the search takes longer steps.
 const PATIENCE: usize = 1 << 5;
 
+/// Bytes that are kept: when there are more, the search starts anew.
+const KEPT: usize = 256 << 10;
+
 /// Finds repeats.
 #[derive(Debug)]
 pub(crate) struct Search {
-    /// Where what was hashed stood, by its hash.
+    /// What was searched, one text after the other.
+    kept: Vec<u8>,
+    texts: Vec<Kept>,
+    /// Where what was hashed stands in what is kept, by its hash.
     places: Box<[Place; PLACES]>,
-    /// What is searched of the text at hand.
-    stretches: Vec<Stretch>,
 }
 
-/// A place in the text.
+/// A text that was searched.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Where it starts and ends among what is kept.
+    start: usize,
+    end: usize,
+    /// Where it starts in all that is written.
+    position: u64,
+}
+
+/// A place in what is kept.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     /// Where, plus one: 0 is nowhere.
     at: u32,
-    /// Its stretch.
-    stretch: u32,
+    /// Its text.
+    text: u32,
 }
 
-/// A part of the text that no known repeat covers.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    start: usize,
-    end: usize,
-    /// How many bytes are left out of the text before it.
-    left_out: usize,
+/// A part of a text that stood before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where it is in the text.
+    pub range: Range<usize>,
+    /// How many bytes before it stood.
+    pub distance: u32,
 }
 
 impl Default for Search {
     fn default() -> Search {
         Search {
+            kept: Vec::new(),
+            texts: Vec::new(),
             places: Box::new([Place::default(); PLACES]),
-            stretches: Vec::new(),
         }
     }
 }
 
 impl Search {
-    /// Makes `all` the repeats that are known and those that are found between them, in order.
-    pub fn among(&mut self, text: &[u8], known: &[Repeat], all: &mut Vec<Repeat>) {
-        all.clear();
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.texts.clear();
         self.places.fill(Place::default());
-        self.stretches.clear();
-        let (mut start, mut left_out) = (0, 0);
-        let mut taken = 0;
-        for (number, repeat) in known.iter().enumerate() {
-            let end = (repeat.at as usize).saturating_sub(left_out);
-            if end.saturating_sub(start) >= STRETCH {
-                all.extend_from_slice(&known[taken..number]);
-                taken = number;
-                self.stretch(text, start, end, left_out, all);
-            }
-            start = end.saturating_add(repeat.len.saturating_sub(repeat.left_out) as usize);
-            left_out += repeat.left_out as usize;
-        }
-        all.extend_from_slice(&known[taken..]);
-        self.stretch(text, start, text.len(), left_out, all);
     }
 
-    fn stretch(
-        &mut self,
-        text: &[u8],
-        start: usize,
-        end: usize,
-        left_out: usize,
-        found: &mut Vec<Repeat>,
-    ) {
-        let end = end.min(text.len());
-        if end.saturating_sub(start) >= STRETCH {
-            let stretch = Stretch {
-                start,
-                end,
-                left_out,
-            };
-            self.search(text, stretch, found);
+    /// Makes `all` what of a text stood in those before, in order. `position` is where it starts in all that is written.
+    pub fn find(&mut self, text: &[u8], position: u64, all: &mut Vec<Found>) {
+        all.clear();
+        if text.len() < LEAST {
+            return;
         }
-    }
-
-    fn search(&mut self, text: &[u8], stretch: Stretch, found: &mut Vec<Repeat>) {
-        let number = self.stretches.len() as u32;
-        self.stretches.push(stretch);
-        let Stretch { start, end, .. } = stretch;
+        if self.kept.len() + text.len() > KEPT {
+            self.clear();
+        }
+        let start = self.kept.len();
+        self.kept.extend_from_slice(text);
+        let end = self.kept.len();
+        let number = self.texts.len() as u32;
+        self.texts.push(Kept {
+            start,
+            end,
+            position,
+        });
+        let kept = self.kept.as_slice();
         let (mut at, mut done, mut misses) = (start, start, 0);
-        while at + 8 <= end {
-            let Some(word) = word(text, at) else { return };
+        while let Some(word) = word(kept, at) {
             let now = Place {
                 at: at as u32 + 1,
-                stretch: number,
+                text: number,
             };
             let place = std::mem::replace(&mut self.places[slot(word)], now);
-            let stretch_of = self.stretches.get(place.stretch as usize).copied();
-            let like = place.at.checked_sub(1).zip(stretch_of).map(|(before, of)| {
+            let text_of = self.texts.get(place.text as usize).copied();
+            let like = place.at.checked_sub(1).zip(text_of).map(|(before, of)| {
                 let before = before as usize;
-                // Beyond the end of another stretch, something may be left out.
+                // Behind the end of another text stands something else.
                 let end = end.min(at + of.end - before);
-                (before, of, common(text, before, at, end))
+                (before, of, common(kept, before, at, end))
             });
             let Some((before, of, same)) = like.filter(|(.., same)| *same >= HASHED) else {
                 misses += 1;
@@ -120,18 +118,19 @@ impl Search {
             };
             misses = 0;
             let (mut source, mut from) = (before, at);
-            while from > done && source > of.start && text[source - 1] == text[from - 1] {
+            while from > done && source > of.start && kept[source - 1] == kept[from - 1] {
                 (source, from) = (source - 1, from - 1);
             }
             at += same;
             done = at;
-            let left_out = stretch.left_out - of.left_out;
-            found.push(Repeat {
-                at: (from + stretch.left_out) as u32,
-                len: (at - from) as u32,
-                distance: (from - source + left_out) as u32,
-                left_out: 0,
-            });
+            let stood = of.position + (source - of.start) as u64;
+            let distance = position + (from - start) as u64 - stood;
+            if distance <= WINDOW.into() {
+                all.push(Found {
+                    range: from - start..at - start,
+                    distance: distance as u32,
+                });
+            }
         }
     }
 }
@@ -174,54 +173,67 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever is known, it stays; what is found beside it is true and does not overlap.
+        /// What is found stood there, and does not overlap.
         #[test]
         fn repeats_are_true_and_in_order(
-            words in prop::collection::vec(prop::sample::select(vec![
+            texts in prop::collection::vec((prop::collection::vec(prop::sample::select(vec![
                 "\"src_vpc_id\":\"vpc-0123456789abcdef0\",", "\"dst_how\":\"public\",", "a", "bc", "0123456789", "zzzzzzzz",
-            ]), 0..200),
-            holes in prop::collection::vec((0_usize..2000, 0_usize..300, 0_usize..400), 0..5),
+            ]), 0..60), prop_oneof![9 => 0_u64..300, 1 => Just(u64::from(WINDOW))]), 0..12),
+            base in 1_u64..100,
         ) {
-            let text = words.concat().into_bytes();
-            let mut known: Vec<Repeat> = Vec::new();
-            let mut stored = text.clone();
-            for (skip, len, left_out) in holes {
-                let at = known.last().map_or(0, |last| last.at + last.len) as usize + skip;
-                if len > 0 && at + len <= text.len() {
-                    let left_out = left_out.min(len);
-                    let gone = text.len() - stored.len();
-                    stored.drain(at - gone..at - gone + left_out);
-                    let [at, len, left_out] = [at, len, left_out].map(|bytes| bytes as u32);
-                    known.push(Repeat { at, len, distance: 1, left_out });
-                }
-            }
             let mut search = Search::default();
-            let mut all = Vec::new();
-            search.among(&stored, &known, &mut all);
-            let mut end = 0;
-            for repeat in &all {
-                prop_assert!(repeat.at >= end && repeat.len > 0);
-                end = repeat.at + repeat.len;
-                prop_assert!(end as usize <= text.len());
-                if !known.contains(repeat) {
-                    let (at, len) = (repeat.at as usize, repeat.len as usize);
-                    let source = at - repeat.distance as usize;
-                    prop_assert_eq!(&text[at..at + len], &text[source..source + len]);
+            let mut found = Vec::new();
+            let mut position = base;
+            // What is written, by its place; between the texts stands something else.
+            let mut written = std::collections::HashMap::new();
+            for (words, gap) in texts {
+                let text = words.concat().into_bytes();
+                written.extend(text.iter().enumerate().map(|(at, &byte)| (position + at as u64, byte)));
+                search.find(&text, position, &mut found);
+                let mut end = 0;
+                for Found { range, distance } in &found {
+                    prop_assert!(range.start >= end && range.len() >= HASHED && *distance <= WINDOW);
+                    end = range.end;
+                    prop_assert!(end <= text.len());
+                    for at in range.clone() {
+                        let stood = position + at as u64 - u64::from(*distance);
+                        prop_assert_eq!(written.get(&stood), Some(&text[at]));
+                    }
                 }
+                position += text.len() as u64 + gap;
             }
-            prop_assert!(known.iter().all(|repeat| all.contains(repeat)));
         }
+    }
+
+    const ONE: &str = "\"src_vpc_id\":\"vpc-0123456789abcdef0\",\"src_how\":\"interface\",\"src_interface_id\":\"eni-0a\",";
+
+    fn covered(search: &mut Search, text: &str, position: u64) -> usize {
+        let mut found = Vec::new();
+        search.find(text.as_bytes(), position, &mut found);
+        found.iter().map(|found| found.range.len()).sum()
     }
 
     #[test]
     fn what_was_never_written_before_is_found_in_its_like() {
-        let one = "\"src_vpc_id\":\"vpc-0123456789abcdef0\",\"src_how\":\"interface\",\"src_interface_id\":\"eni-0a\",";
-        let other = one.replace("eni-0a", "eni-77");
-        let text = format!("{one}{other}");
+        let other = ONE.replace("eni-0a", "eni-77");
         let mut search = Search::default();
-        let mut found = Vec::new();
-        search.among(text.as_bytes(), &[], &mut found);
-        let covered: u32 = found.iter().map(|repeat| repeat.len).sum();
-        assert!(covered as usize >= other.len() - 10, "{found:?}");
+        covered(&mut search, ONE, 1);
+        assert!(covered(&mut search, &other, 500) >= other.len() - 10);
+        search.clear();
+        let alone = covered(&mut Search::default(), &other, 1000);
+        assert_eq!(covered(&mut search, &other, 1000), alone);
+        assert!(alone < other.len() / 2);
+    }
+
+    #[test]
+    fn what_is_kept_has_a_bound() {
+        let mut search = Search::default();
+        for number in 0..10_000 {
+            covered(&mut search, ONE, number * 1000);
+            assert!(search.kept.len() <= KEPT && search.texts.len() <= KEPT / LEAST);
+        }
+        covered(&mut search, &ONE.repeat(KEPT / ONE.len() + 1), 20_000_000);
+        covered(&mut search, ONE, 30_000_000);
+        assert!(search.kept.len() <= KEPT);
     }
 }

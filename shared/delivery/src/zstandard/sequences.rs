@@ -3,6 +3,7 @@
 //! Each of the three numbers is a code and some extra bits. The codes go through [`fse`](super::fse), with a table for
 //! each of the three.
 
+use super::Sequence;
 use super::bits::{BIT, BitWriter, SLACK, entropy};
 use super::fse::{Code, MIN_LOG, SYMBOLS, Shares, cost, describe, log_for, shares_of};
 
@@ -15,10 +16,9 @@ pub(super) const SEQUENCE_BYTES: usize = 11;
 /// The most bytes that a section takes beside its sequences.
 pub(super) const SECTION_BYTES: usize = 512;
 
-/// The sequences of a block, and what decoders know from the blocks before.
+/// Writes sequences, and keeps what decoders know from the blocks before.
 pub(super) struct Sequences {
-    list: Vec<Sequence>,
-    /// The same, as they are written.
+    /// Those of a block, as they are written, and room.
     coded: Vec<Coded>,
     literals: Field,
     distances: Field,
@@ -29,15 +29,8 @@ pub(super) struct Sequences {
     before: [u32; 3],
 }
 
-#[derive(Clone, Copy)]
-struct Sequence {
-    literals: u32,
-    length: u32,
-    distance: u32,
-}
-
 /// A sequence as codes, and the extra bits of all three.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Coded {
     extra: u64,
     extra_bits: u8,
@@ -47,10 +40,9 @@ struct Coded {
 }
 
 impl Sequences {
-    /// Those of a frame's first block.
+    /// A writer of a frame's sequences.
     pub fn new() -> Sequences {
         Sequences {
-            list: Vec::new(),
             coded: Vec::new(),
             literals: Field::new(&LITERALS_DEFAULT, 6, 9),
             distances: Field::new(&DISTANCES_DEFAULT, 5, 8),
@@ -58,15 +50,6 @@ impl Sequences {
             recent: [1, 4, 8],
             before: [1, 4, 8],
         }
-    }
-
-    /// Begins a block.
-    pub fn clear(&mut self) {
-        self.list.clear();
-        self.literals.counts = [0; SYMBOLS];
-        self.distances.counts = [0; SYMBOLS];
-        self.lengths.counts = [0; SYMBOLS];
-        self.before = self.recent;
     }
 
     /// Takes back the block: decoders do not get to know of it.
@@ -77,68 +60,45 @@ impl Sequences {
         self.lengths.held = Held::Nothing;
     }
 
-    /// How many sequences the block has.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Adds so many literals and a repeat, unless it takes no less than its bytes as literals do; returns whether it
-    /// did. They are no more than a block has.
-    #[inline]
-    pub fn push(&mut self, literals: usize, length: usize, distance: u32) -> bool {
-        if length < 6 {
-            let same = |last: &Sequence| last.distance == distance;
-            let shortest = if self.list.last().is_some_and(same) {
-                SHORTEST
-            } else {
-                5 + usize::from(distance >= 1 << 12)
-            };
-            if length < shortest {
-                return false;
-            }
-        }
-        self.list.push(Sequence {
-            literals: literals as u32,
-            length: length as u32,
-            distance,
-        });
-        true
-    }
-
     /// Makes codes of the sequences, and counts them.
-    fn code(&mut self) {
-        let recent = &mut self.recent;
-        let (literals, distances, lengths) = (
-            &mut self.literals.counts,
-            &mut self.distances.counts,
-            &mut self.lengths.counts,
-        );
-        self.coded.clear();
-        self.coded.extend(self.list.iter().map(|sequence| {
-            let (literal_code, literal_extra, literal_bits) = literals_code(sequence.literals);
-            let (length_code, length_extra, length_bits) = length_code(sequence.length);
-            let value = distance_value(recent, sequence.literals, sequence.distance);
-            let bits = value.ilog2();
-            literals[usize::from(literal_code) % SYMBOLS] += 1;
-            lengths[usize::from(length_code) % SYMBOLS] += 1;
+    fn code(&mut self, sequences: &[Sequence]) {
+        self.before = self.recent;
+        let mut recent = self.recent;
+        let [mut literals, mut distances, mut lengths] = [[0; SYMBOLS]; 3];
+        if self.coded.len() < sequences.len() {
+            self.coded.resize(sequences.len(), Coded::default());
+        }
+        for (coded, sequence) in self.coded.iter_mut().zip(sequences) {
+            let literal = literals_number(sequence.literals);
+            let length = length_number(sequence.length);
+            let value;
+            (value, recent) = distance_value(recent, sequence.literals, sequence.distance);
+            // It is not zero; the compiler would ask.
+            let bits = (value | 1).ilog2();
+            literals[usize::from(literal.code) % SYMBOLS] += 1;
+            lengths[usize::from(length.code) % SYMBOLS] += 1;
             distances[bits as usize % SYMBOLS] += 1;
-            let extra = u64::from(literal_extra) | u64::from(length_extra) << (literal_bits & 63);
-            let before = literal_bits + length_bits;
-            Coded {
+            let before = literal.bits + length.bits;
+            let extra = u64::from(literal.extra) | u64::from(length.extra) << (literal.bits & 63);
+            *coded = Coded {
                 extra: extra | u64::from(value ^ (1 << bits)) << (before & 63),
-                extra_bits: (before + bits) as u8,
-                literals: literal_code,
+                extra_bits: before + bits as u8,
+                literals: literal.code,
                 distance: bits as u8,
-                length: length_code,
-            }
-        }));
+                length: length.code,
+            };
+        }
+        self.recent = recent;
+        self.literals.counts = literals;
+        self.distances.counts = distances;
+        self.lengths.counts = lengths;
     }
 
-    /// Writes the section from there on; returns where the next byte goes.
-    pub fn write(&mut self, out: &mut [u8], mut at: usize) -> usize {
-        self.code();
-        let total = self.coded.len();
-        let Some((&last, rest)) = self.coded.split_last() else {
+    /// Writes a section from there on; returns where the next byte goes.
+    pub fn write(&mut self, sequences: &[Sequence], out: &mut [u8], mut at: usize) -> usize {
+        self.code(sequences);
+        let total = sequences.len();
+        let Some((&last, rest)) = self.coded[..total].split_last() else {
             out[at] = 0;
             return at + 1;
         };
@@ -305,18 +265,18 @@ impl Field {
     }
 }
 
-/// What stands for a distance (section 3.1.1.5): 1 to 3 for recent ones, else 3 more than it is. After no literals
-/// the last distance is not among the recent ones, but one less than it is.
-#[inline]
-fn distance_value(recent: &mut [u32; 3], literals: u32, distance: u32) -> u32 {
-    let [first, second, third] = *recent;
+/// What stands for a distance (section 3.1.1.5): 1 to 3 for recent ones, else 3 more than it is; and the recent ones from
+/// then on. After no literals the last distance is not among the recent ones, but one less than it is.
+#[inline(always)]
+fn distance_value(recent: [u32; 3], literals: u32, distance: u32) -> (u32, [u32; 3]) {
+    let [first, second, third] = recent;
     let some = literals > 0;
     // Which case it is changes all the time: choices cost less than jumps.
     let is_first = distance == first && some;
     let is_second = distance == second && !is_first;
     let is_third = distance == third;
     let is_below = distance + 1 == first && !some;
-    *recent = [
+    let recent = [
         distance,
         if is_first { second } else { first },
         if is_first || is_second { third } else { second },
@@ -328,7 +288,7 @@ fn distance_value(recent: &mut [u32; 3], literals: u32, distance: u32) -> u32 {
     } else {
         value
     };
-    if is_first { 1 } else { value }
+    (if is_first { 1 } else { value }, recent)
 }
 
 /// Extra bits of the codes of numbers of literals (table 14), which count from 0.
@@ -344,61 +304,64 @@ const LENGTHS_BITS: [u8; 53] = [
     1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 ];
 
-/// The first number of each code, and its extra bits.
-const LITERALS_RANGES: [(u32, u32); SYMBOLS] = ranges(&LITERALS_BITS, 0);
-const LENGTHS_RANGES: [(u32, u32); SYMBOLS] = ranges(&LENGTHS_BITS, SHORTEST as u32);
-
-const fn ranges(bits: &[u8], first: u32) -> [(u32, u32); SYMBOLS] {
-    let mut ranges = [(0, 0); SYMBOLS];
-    let mut next = first;
-    let mut code = 0;
-    while code < bits.len() {
-        ranges[code] = (next, bits[code] as u32);
-        next += 1 << bits[code];
-        code += 1;
-    }
-    ranges
+/// A number as it is written: its code, so many extra bits, and what they are.
+#[derive(Clone, Copy)]
+struct Number {
+    code: u8,
+    bits: u8,
+    extra: u16,
 }
 
-/// The codes of the first numbers; beyond, each code has as many as all before it.
-const LITERALS_CODES: [u8; 64] = codes(&LITERALS_RANGES, 0);
-const LENGTHS_CODES: [u8; 512] = codes(&LENGTHS_RANGES, SHORTEST as u32);
+/// The first numbers; beyond, each code has as many as all before it.
+const LITERALS: [Number; 64] = numbers(&LITERALS_BITS);
+const LENGTHS: [Number; 512] = numbers(&LENGTHS_BITS);
 
-const fn codes<const N: usize>(ranges: &[(u32, u32); SYMBOLS], first: u32) -> [u8; N] {
-    let mut codes = [0; N];
-    let mut code = 0;
+const fn numbers<const N: usize>(bits: &[u8]) -> [Number; N] {
+    let mut numbers = [Number {
+        code: 0,
+        bits: 0,
+        extra: 0,
+    }; N];
+    let (mut code, mut first) = (0, 0);
     let mut number = 0;
     while number < N {
-        if number as u32 + first >= ranges[code + 1].0 {
+        if number == first + (1 << bits[code]) {
+            first = number;
             code += 1;
         }
-        codes[number] = code as u8;
+        numbers[number] = Number {
+            code: code as u8,
+            bits: bits[code],
+            extra: (number - first) as u16,
+        };
         number += 1;
     }
-    codes
+    numbers
 }
 
-/// The code of a number of literals, its extra bits and how many they are.
-#[inline]
-fn literals_code(literals: u32) -> (u8, u32, u32) {
-    let code = match literals {
-        ..64 => LITERALS_CODES[literals as usize % LITERALS_CODES.len()],
-        _ => literals.ilog2() as u8 + 19,
-    };
-    let (first, bits) = LITERALS_RANGES[usize::from(code) % SYMBOLS];
-    (code, literals - first, bits)
+/// A number of literals.
+#[inline(always)]
+fn literals_number(literals: u32) -> Number {
+    let known = LITERALS.get(literals as usize).copied();
+    known.unwrap_or_else(|| large(literals, 19))
 }
 
-/// The code of a length, its extra bits and how many they are.
-#[inline]
-fn length_code(length: u32) -> (u8, u32, u32) {
-    let more = length - SHORTEST as u32;
-    let code = match more {
-        ..512 => LENGTHS_CODES[more as usize % LENGTHS_CODES.len()],
-        _ => more.ilog2() as u8 + 36,
-    };
-    let (first, bits) = LENGTHS_RANGES[usize::from(code) % SYMBOLS];
-    (code, length - first, bits)
+/// A length.
+#[inline(always)]
+fn length_number(length: u32) -> Number {
+    let more = length.wrapping_sub(SHORTEST as u32);
+    let known = LENGTHS.get(more as usize).copied();
+    known.unwrap_or_else(|| large(more, 36))
+}
+
+/// A number beyond the first ones: its code is so much above its logarithm.
+fn large(number: u32, above: u8) -> Number {
+    let bits = number.ilog2() as u8;
+    Number {
+        code: bits + above,
+        bits,
+        extra: (number ^ 1 << bits) as u16,
+    }
 }
 
 /// Shares of the predefined tables (section 3.1.1.3.2.2).

@@ -126,45 +126,46 @@ fn text(steps: &[Step]) -> (Vec<u8>, Vec<(usize, usize, usize)>) {
     (text, repeats)
 }
 
-fn repeat(at: usize, len: usize, distance: usize) -> Repeat {
-    Repeat {
-        at: at as u32,
-        len: len as u32,
+/// A part of a text as literals and sequences; repeats are cut where it ends, and those that are worth too little are
+/// literals.
+fn noted(
+    text: &[u8],
+    part: std::ops::Range<usize>,
+    repeats: &[(usize, usize, usize)],
+    least: usize,
+) -> (Vec<u8>, Vec<Sequence>) {
+    let (mut literals, mut sequences) = (Vec::new(), Vec::new());
+    let mut done = part.start;
+    for &(at, len, distance) in repeats {
+        let start = at.max(done);
+        let length = (at + len).min(part.end).saturating_sub(start);
+        if length < least {
+            continue;
+        }
+        literals.extend_from_slice(&text[done..start]);
+        sequences.push(sequence(start - done, length, distance));
+        done = start + length;
+    }
+    literals.extend_from_slice(&text[done..part.end]);
+    (literals, sequences)
+}
+
+fn sequence(literals: usize, length: usize, distance: usize) -> Sequence {
+    Sequence {
+        literals: literals as u32,
+        length: length as u32,
         distance: distance as u32,
-        left_out: 0,
     }
 }
 
-/// The frame of a text in pieces that end there; repeats are cut where they end. Of every so many repeats, one is left
-/// out of the text but for some bytes.
-fn frame(
-    text: &[u8],
-    repeats: &[(usize, usize, usize)],
-    ends: &[usize],
-    leaves_out: Option<usize>,
-) -> Vec<u8> {
+/// The frame of a text in parts that end there.
+fn frame(text: &[u8], repeats: &[(usize, usize, usize)], ends: &[usize]) -> Vec<u8> {
     let mut frame = Frame::new();
     let mut written = frame.written();
     let mut start = 0;
     for &end in ends.iter().chain([&text.len()]) {
-        let mut of_piece = Vec::new();
-        let (mut stored, mut done) = (Vec::new(), start);
-        for (number, &(at, len, distance)) in repeats.iter().enumerate() {
-            if at >= end || at + len <= start {
-                continue;
-            }
-            let first = at.max(start);
-            let mut repeat = repeat(first - start, (at + len).min(end) - first, distance);
-            if leaves_out.is_some_and(|every| number % every == 0) && repeat.len >= LEAST_LEFT_OUT {
-                let kept = number as u32 % 7;
-                repeat.left_out = repeat.len - kept;
-                stored.extend_from_slice(&text[done..first + kept as usize]);
-                done = first + repeat.len as usize;
-            }
-            of_piece.push(repeat);
-        }
-        stored.extend_from_slice(&text[done..end]);
-        frame.write(&stored, &of_piece);
+        let (literals, mut sequences) = noted(text, start..end, repeats, 6);
+        frame.write(&literals, &mut sequences).unwrap();
         assert!(frame.written() >= written);
         written = frame.written();
         start = end;
@@ -193,71 +194,75 @@ proptest! {
     fn what_is_written_is_read(
         steps in prop::collection::vec(step(), 0..6),
         ends in prop::collection::vec(0..1_000_000_usize, 0..6),
-        leaves_out in prop_oneof![Just(None), (1..4_usize).prop_map(Some)],
     ) {
         let (text, repeats) = text(&steps);
         let mut ends: Vec<usize> = ends.into_iter().filter(|&end| end <= text.len()).collect();
         ends.sort_unstable();
-        prop_assert!(decoded(&frame(&text, &repeats, &ends, leaves_out)) == text);
+        prop_assert!(decoded(&frame(&text, &repeats, &ends)) == text);
     }
 
-    /// Of a text that is the same everywhere, all repeats are true.
+    /// Short repeats from far away among bytes that no code makes smaller: a block must still have room for its headers.
     #[test]
-    fn repeats_that_cannot_be_are_literals(
-        period in 1..9_u32,
-        len in 0..3000_usize,
-        mut repeats in prop::collection::vec((0..4000_u32, 0..500_u32, 0..600_u32), 0..60),
-        wild in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>()), 0..4),
-    ) {
-        repeats.extend(wild);
-        let text: Vec<u8> = (0..len).map(|at| (at % period as usize) as u8).collect();
-        let whole = &text[..len - len % period as usize];
-        let repeats: Vec<Repeat> = repeats
-            .into_iter()
-            .map(|(at, len, distance)| Repeat { at, len, distance: distance / period * period, left_out: 0 })
-            .collect();
-        let mut frame = Frame::new();
-        frame.write(whole, &repeats);
-        frame.write(&text, &repeats);
-        prop_assert!(decoded(&frame.finish()) == [whole, &text].concat());
-    }
-
-    /// These are not true: were one taken, the text would be another.
-    #[test]
-    fn untrue_repeats_that_cannot_be_are_literals(seed: u64, len in 1000..5000_usize) {
+    fn the_least_that_is_worth_it_fits_a_block(seed: u64, literals in 0..40_usize, near: bool) {
         let mut random = Random(seed);
-        let text: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
-        let mut twice = text.clone();
-        twice.extend_from_slice(&text);
+        let mut text: Vec<u8> = (0..1 << 18).map(|_| random.next() as u8).collect();
+        let start = text.len();
+        let mut repeats = Vec::new();
+        while text.len() < start + (1 << 18) {
+            text.extend((0..random.below(literals + 1)).map(|_| random.next() as u8));
+            let (length, most) = if near { (5, 1 << 12) } else { (6, start) };
+            let distance = length + random.below(most - length);
+            prop_assert!(Sequence::is_worth(length as u32, distance as u32));
+            repeats.push((text.len(), length, distance));
+            text.extend_from_within(text.len() - distance..text.len() - distance + length);
+        }
         let mut frame = Frame::new();
-        frame.write(&twice, &[
-            repeat(0, 10, 1),
-            repeat(10, 10, 11),
-            repeat(20, 10, 0),
-            repeat(20, 10, WINDOW as usize + 1),
-            repeat(20, 2 * len - 19, 1),
-            Repeat { at: 20, len: u32::MAX, distance: 1, left_out: 0 },
-            Repeat { at: u32::MAX, len: 9, distance: 1, left_out: 0 },
-            Repeat { at: u32::MAX, len: u32::MAX, distance: u32::MAX, left_out: 0 },
-            repeat(len, 100, len),
-            repeat(len + 50, 100, 7),
-            repeat(len - 50, 40, 7),
-            repeat(len + 99, 8, 7),
-            repeat(len + 100, len - 100, len),
-            repeat(2 * len, 1, 7),
-        ]);
-        let bytes = frame.finish();
-        prop_assert!(bytes.len() < len + 100, "{}", bytes.len());
-        prop_assert!(decoded(&bytes) == twice);
+        frame.write(&text[..start], &mut []).unwrap();
+        let (literals, mut sequences) = noted(&text, start..text.len(), &repeats, 5);
+        frame.write(&literals, &mut sequences).unwrap();
+        prop_assert!(decoded(&frame.finish()) == text);
     }
+}
+
+#[test]
+fn sequences_that_cannot_be_are_refused() {
+    let text = [b'x'; 100];
+    let write = |sequences: &mut [Sequence]| {
+        let mut frame = Frame::new();
+        frame.write(&text, &mut []).unwrap();
+        let written = frame.write(&text, sequences);
+        written.map(|()| decoded(&frame.finish()))
+    };
+    for unsound in [
+        sequence(0, 10, 0),
+        sequence(0, 10, 101),
+        sequence(5, 10, 106),
+        sequence(101, 10, 1),
+        sequence(101, BLOCK, 1),
+        sequence(0, 2, 1),
+        sequence(0, 10, WINDOW as usize + 1),
+        sequence(u32::MAX as usize, u32::MAX as usize, u32::MAX as usize),
+    ] {
+        assert_eq!(write(&mut [unsound]), Err(Unsound), "{unsound:?}");
+        let farther = u32::from(unsound.distance > 0) * 5;
+        let distance = unsound.distance.saturating_add(farther);
+        let both = &mut [
+            sequence(1, 4, 1),
+            Sequence {
+                distance,
+                ..unsound
+            },
+        ];
+        assert_eq!(write(both), Err(Unsound), "{both:?}");
+    }
+    assert_eq!(write(&mut [sequence(5, 10, 105)]), Ok(vec![b'x'; 210]));
 }
 
 #[test]
 fn nothing_is_an_empty_frame() {
     assert_eq!(decoded(&Frame::new().finish()), b"");
     let mut frame = Frame::new();
-    frame.write(b"", &[]);
-    frame.write(b"", &[repeat(0, 1, 1)]);
+    frame.write(b"", &mut []).unwrap();
     assert_eq!(decoded(&frame.finish()), b"");
 }
 
@@ -283,12 +288,22 @@ fn borders(firsts: &[u32], most: u32) -> Vec<u32> {
         .collect()
 }
 
+/// How many blocks a frame has so far.
+fn blocks(frame: &[u8]) -> usize {
+    let (mut at, mut blocks) = (HEADER.len() + 1, 0);
+    while let Some(&[a, b, c]) = frame[at..].first_chunk() {
+        at += BLOCK_HEADER + (u32::from_le_bytes([a, b, c, 0]) >> 3) as usize;
+        blocks += 1;
+    }
+    blocks
+}
+
 #[test]
 fn numbers_at_the_borders_of_codes_are_read() {
     let mut random = Random(1);
     let before: Vec<u8> = (0..100).map(|_| random.next() as u8).collect();
-    let literals = borders(&LITERALS, BLOCK as u32 - 8 - 6).into_iter();
-    let lengths = borders(&LENGTHS, BLOCK as u32 - 8 - 1).into_iter();
+    let literals = borders(&LITERALS, TARGET as u32 - 8 - 6).into_iter();
+    let lengths = borders(&LENGTHS, TARGET as u32 - 8 - 1).into_iter();
     let cases = literals
         .map(|literals| (literals as usize, 6, 5))
         // The same distance as before makes short repeats worth it, too.
@@ -304,10 +319,10 @@ fn numbers_at_the_borders_of_codes_are_read() {
         all.extend((0..literals).map(|_| b'0' + random.below(10) as u8));
         repeated(&mut all, length, distance);
         let mut frame = Frame::new();
-        frame.write(&before, &[]);
-        let repeats = [repeat(0, 8, 4), repeat(8 + literals, length, distance)];
-        frame.write(&all[100..], &repeats);
-        assert_eq!(frame.sequences.len(), 2, "{literals}, {length}");
+        frame.write(&before, &mut []).unwrap();
+        let sequences = &mut [sequence(0, 8, 4), sequence(literals, length, distance)];
+        frame.write(&all[108..][..literals], sequences).unwrap();
+        assert_eq!(blocks(&frame.out), 2, "{literals}, {length}");
         assert!(decoded(&frame.finish()) == all, "{literals}, {length}");
     }
 }
@@ -317,14 +332,15 @@ fn distances_at_the_borders_of_codes_are_read_up_to_the_window() {
     let mut random = Random(2);
     let mut all: Vec<u8> = (0..1 << 16).map(|_| random.next() as u8).collect();
     let mut frame = Frame::new();
-    frame.write(&all, &[]);
+    frame.write(&all, &mut []).unwrap();
     // Repeats fill a window and some more, each text a bit different from the ones before.
     while all.len() < WINDOW as usize + (1 << 17) {
         let start = all.len();
         all.extend((0..100).map(|_| random.next() as u8));
         all.extend_from_within(start - (1 << 16) + 200..start);
         let len = all.len() - start - 100;
-        frame.write(&all[start..], &[repeat(100, len, (1 << 16) - 100)]);
+        let mut sequences = [sequence(100, len, (1 << 16) - 100)];
+        frame.write(&all[start..][..100], &mut sequences).unwrap();
     }
     let mut distances: Vec<usize> = (2..24)
         .flat_map(|bits| [(1 << bits) - 4, (1 << bits) - 3, 1 << bits])
@@ -337,17 +353,15 @@ fn distances_at_the_borders_of_codes_are_read_up_to_the_window() {
     for &distance in &distances {
         for literals in [0, 1] {
             all.extend((0..literals).map(|_| random.next() as u8));
-            repeats.push(repeat(all.len() - start, 9, distance));
+            repeats.push((all.len(), 9, distance));
             for _ in 0..9 {
                 all.push(all[all.len() - distance]);
             }
         }
     }
-    // Untrue, but too far.
-    repeats.push(repeat(all.len() - start, 9, WINDOW as usize + 1));
-    all.extend((0..9).map(|_| random.next() as u8));
-    frame.write(&all[start..], &repeats);
-    assert!(frame.sequences.len() >= distances.len());
+    let (literals, mut sequences) = noted(&all, start..all.len(), &repeats, 9);
+    assert_eq!(sequences.len(), 2 * distances.len());
+    frame.write(&literals, &mut sequences).unwrap();
     assert!(decoded(&frame.finish()) == all);
 }
 
@@ -356,28 +370,27 @@ fn distances_at_the_borders_of_codes_are_read_up_to_the_window() {
 fn recent_distances_are_read() {
     let mut random = Random(3);
     let mut all: Vec<u8> = (0..5000).map(|_| random.next() as u8).collect();
-    let mut repeats = Vec::new();
+    let mut repeats: Vec<(usize, usize, usize)> = Vec::new();
     for number in 0..3000 {
         all.extend((0..number % 3).map(|_| random.next() as u8));
         let distance = match random.below(8) {
             0 => random.skewed(4000),
-            1 => repeats
-                .last()
-                .map_or(7, |repeat: &Repeat| repeat.distance as usize - 1),
+            1 => repeats.last().map_or(7, |repeat| repeat.2 - 1),
             some => repeats
                 .iter()
                 .nth_back(some % 3)
-                .map_or(9, |repeat| repeat.distance as usize),
+                .map_or(9, |repeat| repeat.2),
         };
         let distance = distance.max(1);
         let len = 3 + random.below(4);
-        repeats.push(repeat(all.len(), len, distance));
+        repeats.push((all.len(), len, distance));
         for _ in 0..len {
             all.push(all[all.len() - distance]);
         }
     }
     let mut frame = Frame::new();
-    frame.write(&all, &repeats);
+    let (literals, mut sequences) = noted(&all, 0..all.len(), &repeats, SHORTEST);
+    frame.write(&literals, &mut sequences).unwrap();
     assert!(decoded(&frame.finish()) == all);
 }
 
@@ -392,12 +405,19 @@ fn blocks_that_do_not_get_smaller_are_written_as_they_are() {
         let noise = number % 3 == 1;
         let mask = if noise { 0xff } else { 15 };
         all.extend((0..693).map(|_| random.next() as u8 & mask));
-        // Of a distance that the next block has, too.
-        let distance = 100 + number / 3;
-        for _ in 0..7 {
-            all.push(all[all.len() - distance]);
+        if noise {
+            frame.write(&all[start..], &mut []).unwrap();
+        } else {
+            // Of a distance that the next block has, too.
+            let distance = 100 + number / 3;
+            for _ in 0..7 {
+                all.push(all[all.len() - distance]);
+            }
+            let literals = &all[start..][..693];
+            frame
+                .write(literals, &mut [sequence(693, 7, distance)])
+                .unwrap();
         }
-        frame.write(&all[start..], &[repeat(693, 7, distance)]);
         let header = frame.out[frame.last.unwrap()];
         assert_eq!(
             usize::from(header >> 1 & 3),
@@ -418,9 +438,9 @@ fn codes_are_kept_from_block_to_block() {
     };
     let (first, second) = (piece(), piece());
     let mut frame = Frame::new();
-    frame.write(&first, &[]);
+    frame.write(&first, &mut []).unwrap();
     let after_first = frame.written();
-    frame.write(&second, &[]);
+    frame.write(&second, &mut []).unwrap();
     let after_second = frame.written();
     // Two bits a byte, and no description.
     assert!(
