@@ -153,10 +153,59 @@ impl RecentAddresses {
     }
 }
 
-/// An IPv6 address in any of its spellings.
-#[cold]
+/// An IPv6 address in any of its spellings (RFC 4291, section 2.2).
 pub(super) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    match ipv6_of_groups(text) {
+        Some(address) => Some(address),
+        None => std::str::from_utf8(text).ok()?.parse().ok(),
+    }
+}
+
+/// An IPv6 address whose end is not written as one of IPv4. `None` for that, and for what is none.
+fn ipv6_of_groups(text: &[u8]) -> Option<Ipv6Addr> {
+    let (mut groups, mut count) = ([0; 8], 0);
+    // How many groups stand before the `::`.
+    let mut gap = None;
+    let (mut group, mut digits) = (0, 0);
+    let rest = match text {
+        [b':', b':', rest @ ..] => {
+            gap = Some(0);
+            rest
+        }
+        _ => text,
+    };
+    for &byte in rest {
+        if let Some(digit) = char::from(byte).to_digit(16) {
+            group = group << 4 | digit as u16;
+            digits += 1;
+            if digits > 4 {
+                return None;
+            }
+        } else if byte != b':' {
+            return None;
+        } else if digits > 0 {
+            *groups.get_mut(count)? = group;
+            count += 1;
+            (group, digits) = (0, 0);
+        } else if gap.is_none() && count > 0 {
+            gap = Some(count);
+        } else {
+            return None;
+        }
+    }
+    if digits > 0 {
+        *groups.get_mut(count)? = group;
+        count += 1;
+    } else if !text.ends_with(b"::") {
+        return None;
+    }
+    match gap {
+        // It stands for one group at least.
+        Some(before) if count < 8 => groups.get_mut(before..)?.rotate_right(8 - count),
+        None if count == 8 => {}
+        _ => return None,
+    }
+    Some(Ipv6Addr::from(groups))
 }
 
 /// Whether the text of an IPv6 address is the one spelling that RFC 5952 recommends, which is the
@@ -247,6 +296,23 @@ mod tests {
         ) {
             let expected = text.parse().ok();
             prop_assert_eq!(both_addresses(&text), (expected, expected));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn groups_agree_with_the_standard_library(
+            groups in proptest::collection::vec(r"[0-9a-fA-F]{0,4}|[0-9a-fA-F]{5}|0|g", 0..10),
+            before in "(::)?", behind in "(::)?",
+            address: u128, holes: u128,
+        ) {
+            let text = format!("{before}{}{behind}", groups.join(":"));
+            prop_assert_eq!(ipv6(text.as_bytes()), text.parse().ok());
+            // Many groups are zero.
+            let address = Ipv6Addr::from_bits(address & holes & holes.rotate_left(16));
+            let text = address.to_string();
+            prop_assert_eq!(ipv6(text.as_bytes()), Some(address));
+            prop_assert_eq!(ipv6_of_groups(text.as_bytes()), Some(address).filter(|_| !text.contains('.')));
         }
     }
 
