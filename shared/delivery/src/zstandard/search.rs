@@ -150,19 +150,18 @@ fn slot(word: u64) -> usize {
 /// How many bytes are the same at two places, the later of which ends there.
 #[inline]
 fn common(text: &[u8], a: usize, b: usize, end: usize) -> usize {
+    let most = end - b;
+    let (earlier, earlier_rest) = text[a..a + most].as_chunks::<8>();
+    let (later, later_rest) = text[b..end].as_chunks::<8>();
     let mut len = 0;
-    while let (Some(one), Some(other)) = (word(text, a + len), word(text, b + len)) {
-        let different = one ^ other;
+    for (one, other) in earlier.iter().zip(later) {
+        let different = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
         if different != 0 {
-            return (len + different.trailing_zeros() as usize / 8).min(end - b);
+            return len + different.trailing_zeros() as usize / 8;
         }
         len += 8;
-        if b + len >= end {
-            return end - b;
-        }
     }
-    // The last bytes of the text.
-    let rest = text[a + len..].iter().zip(&text[b + len..end]);
+    let rest = earlier_rest.iter().zip(later_rest);
     len + rest.take_while(|(one, other)| one == other).count()
 }
 
