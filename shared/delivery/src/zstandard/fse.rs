@@ -23,7 +23,8 @@ pub(super) type Shares = [i16; SYMBOLS];
 pub(super) struct Code {
     log: u32,
     shares: Shares,
-    steps: [Step; SYMBOLS],
+    /// As many as a byte tells apart.
+    steps: [Step; 256],
     /// States of a symbol stand together, in the table's order. States count from 2^log on.
     states: [u16; STATES],
 }
@@ -47,7 +48,7 @@ impl Code {
         Code {
             log: 0,
             shares: [0; SYMBOLS],
-            steps: [Step::default(); SYMBOLS],
+            steps: [Step::default(); 256],
             states: [0; STATES],
         }
     }
@@ -112,7 +113,7 @@ impl Code {
 
     /// Starts with the last symbol, which takes no bits.
     pub fn start(&self, symbol: u8) -> State {
-        let step = self.steps[usize::from(symbol) % SYMBOLS];
+        let step = self.steps[usize::from(symbol)];
         let bits = (step.bits + (1 << 15)) >> 16;
         self.next(step, (bits << 16).wrapping_sub(step.bits) >> bits)
     }
@@ -120,7 +121,7 @@ impl Code {
     /// Writes the symbol that comes before those written.
     #[inline(always)]
     pub fn put(&self, state: &mut State, symbol: u8, bits: &mut BitWriter<'_>) {
-        let step = self.steps[usize::from(symbol) % SYMBOLS];
+        let step = self.steps[usize::from(symbol)];
         let count = (state.0 + step.bits) >> 16;
         let rest = state.0.wrapping_shr(count);
         bits.put(u64::from(state.0 - rest.wrapping_shl(count)), count);
