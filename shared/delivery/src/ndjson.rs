@@ -292,6 +292,7 @@ impl Output {
         for (column, cell) in columns.iter().zip(flow.cells()) {
             at = match piece_of(column, cell, text) {
                 Some((piece, len)) => self.copy_cell(at, column, len, piece),
+                None if cell.is_absent() => at,
                 None => self.write_cell(at, columns, column, cell, flow),
             };
         }
@@ -470,8 +471,9 @@ impl Output {
     fn write_rest(&mut self, rest: Rest, text: &[u8]) {
         self.written = rest.at;
         match &text[rest.from..] {
-            // There was one, so there is room.
+            // Most often: all else is a repeat.
             [b','] => {
+                self.reserve(1);
                 self.buffer[rest.at] = b',';
                 self.written += 1;
             }

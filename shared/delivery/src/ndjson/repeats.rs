@@ -659,6 +659,27 @@ mod tests {
     }
 
     #[test]
+    fn entries_of_firewalls_are_taken_apart_truly() {
+        let entry = |port: u16, more: &str| {
+            format!(
+                "{{\"firewall_name\":\"egress\",\"availability_zone\":\"us-east-1a\",\"event_timestamp\":\"1795190400\",\
+                 \"event\":{{\"src_ip\":\"10.20.0.5\",\"src_port\":{port},\"dest_ip\":\"203.0.113.7\",\"dest_port\":443,\
+                 \"proto\":\"TCP\",\"event_type\":\"netflow\"{more}}}}}\n"
+            )
+        };
+        let alert = ",\"alert\":{\"action\":\"blocked\",\"signature\":\"not on the list, not to be trusted\"}";
+        let log: String = (0..200)
+            .map(|number| entry(1000 + number, if number % 3 == 0 { alert } else { "" }))
+            .collect();
+        for fields in [None, Some("full")] {
+            for room in [1, 1000, 100_000] {
+                let share = repeated(log.as_bytes(), fields, room);
+                assert!(share > 0.8 || room == 1, "{fields:?} {room}: {share}");
+            }
+        }
+    }
+
+    #[test]
     fn whatever_a_log_holds_repeats_are_true() {
         let (long, name) = ("x".repeat(100), "y".repeat(60));
         let escaped = "a\"b\\c";
