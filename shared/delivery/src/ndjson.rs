@@ -466,18 +466,17 @@ impl Output {
         self.written
     }
 
-    /// Writes the rest of a text.
-    #[inline]
+    /// Writes the rest of a text, which ends with a comma.
+    #[inline(always)]
     fn write_rest(&mut self, rest: Rest, text: &[u8]) {
         self.written = rest.at;
-        match &text[rest.from..] {
-            // Most often: all else is a repeat.
-            [b','] => {
-                self.reserve(1);
-                self.buffer[rest.at] = b',';
-                self.written += 1;
-            }
-            text => self.write_parts([text]),
+        if rest.from + 1 == text.len() {
+            // Most often, nothing else is left. The text is not looked at: it may stand in slow memory.
+            self.reserve(1);
+            self.buffer[rest.at] = b',';
+            self.written += 1;
+        } else {
+            self.write_parts([&text[rest.from..]]);
         }
     }
 
