@@ -229,11 +229,9 @@ impl Texts {
 /// The words of the short text that a window begins with.
 #[inline]
 pub(crate) fn words(window: &[u8; WINDOW], len: usize) -> Words {
+    let (words, _) = window.as_chunks();
     let masks = &MASKS[len.min(WINDOW)];
-    std::array::from_fn(|word| {
-        let bytes = window[8 * word..].first_chunk().copied();
-        u64::from_le_bytes(bytes.unwrap_or_default()) & masks[word]
-    })
+    std::array::from_fn(|word| u64::from_le_bytes(words[word]) & masks[word])
 }
 
 #[inline]
