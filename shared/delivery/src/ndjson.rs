@@ -182,7 +182,7 @@ impl NdjsonEncoder {
         let own = self.additions.write_own(enrichment, &mut self.own);
         let parts = self.additions.parts(enrichment);
         let output = &mut self.output;
-        let Some(repeats) = &mut self.repeats else {
+        let Some(repeats) = self.repeats.as_deref_mut() else {
             let [source, destination, facts] = parts.map(|part| part.members);
             output.write_parts([source, destination, facts, &self.own]);
             return;
@@ -192,8 +192,9 @@ impl NdjsonEncoder {
             let rest = repeats.part(part.number, at, part.members.len());
             output.write_rest(rest, part.members);
             if rest.from == 0 {
-                let Repeats { noted, news, .. } = &mut **repeats;
-                news.take_out(noted, output, at, Before::Comma);
+                repeats
+                    .news
+                    .take_out(&mut repeats.noted, output, at, Before::Comma);
             }
         }
         let Repeats {
@@ -201,7 +202,7 @@ impl NdjsonEncoder {
             own: columns,
             news,
             ..
-        } = &mut **repeats;
+        } = repeats;
         if own.iter().all(Option::is_none) {
             if !self.own.is_empty() {
                 let at = output.written;
@@ -260,12 +261,11 @@ impl NdjsonEncoder {
             Record::Firewall(entry) => {
                 let at = output.written;
                 output.write_entry(entry);
-                if let Some(repeats) = &mut self.repeats {
+                if let Some(Repeats { noted, news, .. }) = self.repeats.as_deref_mut() {
                     let before = match output.written > at + 1 {
                         true => Before::Comma,
                         false => Before::Unknown,
                     };
-                    let Repeats { noted, news, .. } = &mut **repeats;
                     news.take_out(noted, output, at, before);
                 }
             }
