@@ -123,6 +123,14 @@ pub(super) struct Member<'m> {
     pub len: usize,
 }
 
+/// What a column knows of a value that stands there now.
+struct Met {
+    /// Where to repeat its member from.
+    source: Place,
+    /// How many bytes of the value are the same there; `None` if all are.
+    same: Option<usize>,
+}
+
 /// What is to be written of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rest {
@@ -278,9 +286,9 @@ impl Noted {
         let now = self.place(member.at);
         // Where it would stand if it were repeated from as far before as what was repeated last.
         let as_before = now.position().wrapping_sub(self.distance);
-        let (source, same) = match member.len <= WORD {
-            true => column.meet_short(member.piece, member.len, now, as_before),
-            false => column.meet_long(member.piece, member.len, now, as_before),
+        let Met { source, same } = match member.len <= WORD {
+            true => column.meet_short(member, now, as_before),
+            false => column.meet_long(member, now, as_before),
         };
         self.before = Before::after(member.after_len);
         let value_len = same.unwrap_or(member.len + member.after_len - 1);
@@ -355,73 +363,70 @@ impl Noted {
 }
 
 impl Column {
-    /// A value of at most [`WORD`] bytes stands there now. Returns where to repeat its member from, and how many bytes
-    /// of the value are the same, `None` if all are.
+    /// A value of at most [`WORD`] bytes stands there now.
     #[inline(always)]
-    fn meet_short(
-        &mut self,
-        piece: &[u8; PIECE],
-        len: usize,
-        now: Place,
-        as_before: u64,
-    ) -> (Place, Option<usize>) {
-        let word = masked_word(piece, len);
-        let len = len as u8;
+    fn meet_short(&mut self, member: Member<'_>, now: Place, as_before: u64) -> Met {
+        let word = masked_word(member.piece, member.len);
+        let len = member.len as u8;
         let is_same = |text: &Words, seen: u8| text[0] == word && seen == len;
-        if self.is_constant && is_same(&self.texts[0], self.lens[0]) {
-            return (self.go_on(now, as_before), None);
+        if let Some(source) = self.go_on(is_same, now, as_before) {
+            return Met { source, same: None };
         }
         let (chosen, is_known) = self.choose(is_same, as_before);
         let source = self.places[chosen];
         let common = common_word(self.texts[chosen][0], word);
         let common = common.min(len.min(self.lens[chosen]).into());
+        let same = (!is_known).then_some(common);
         self.shift(now, is_known && chosen == 0);
         // The words behind are those of a longer value: lengths tell that they do not count.
         (self.texts[0][0], self.lens[0]) = (word, len);
-        (source, (!is_known).then_some(common))
+        Met { source, same }
     }
 
     /// The same for a longer value.
     #[inline(always)]
-    fn meet_long(
-        &mut self,
-        piece: &[u8; PIECE],
-        len: usize,
-        now: Place,
-        as_before: u64,
-    ) -> (Place, Option<usize>) {
-        let text = words(piece, len);
-        let short_len = len as u8;
-        let is_same = |seen: &Words, seen_len: u8| is_same(seen, &text) && seen_len == short_len;
-        if self.is_constant && is_same(&self.texts[0], self.lens[0]) {
-            return (self.go_on(now, as_before), None);
+    fn meet_long(&mut self, member: Member<'_>, now: Place, as_before: u64) -> Met {
+        let text = words(member.piece, member.len);
+        let len = member.len as u8;
+        let is_same = |seen: &Words, seen_len: u8| is_same(seen, &text) && seen_len == len;
+        if let Some(source) = self.go_on(is_same, now, as_before) {
+            return Met { source, same: None };
         }
         let (chosen, is_known) = self.choose(is_same, as_before);
         let mut source = self.places[chosen];
         let mut same = None;
         if !is_known {
-            match self.see(&text, len, now) {
+            match self.see(&text, member.len, now) {
                 Some(known) => source = known,
                 None => {
                     let common = common_prefix(&self.texts[chosen], &text);
-                    same = Some(common.min(short_len.min(self.lens[chosen]).into()));
+                    same = Some(common.min(len.min(self.lens[chosen]).into()));
                 }
             }
         }
         self.shift(now, is_known && chosen == 0);
-        (self.texts[0], self.lens[0]) = (text, short_len);
-        (source, same)
+        (self.texts[0], self.lens[0]) = (text, len);
+        Met { source, same }
     }
 
-    /// The place to repeat from of the last two, whose values are the same as the one that stands there now.
+    /// The place to repeat from if both of the last two values are the same as the one that stands there now, which only
+    /// moves the places.
     #[inline(always)]
-    fn go_on(&mut self, now: Place, as_before: u64) -> Place {
+    fn go_on(
+        &mut self,
+        is_same: impl Fn(&Words, u8) -> bool,
+        now: Place,
+        as_before: u64,
+    ) -> Option<Place> {
+        if !(self.is_constant && is_same(&self.texts[0], self.lens[0])) {
+            return None;
+        }
         let [newer, older] = self.places;
         self.places = [now, newer];
-        match older.position() == as_before {
+        Some(match older.position() == as_before {
             true => older,
             false => newer,
-        }
+        })
     }
 
     /// Which of the values of the last two records to repeat, and whether it is the same: the same one; of two, the one
