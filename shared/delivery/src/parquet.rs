@@ -147,6 +147,8 @@ pub struct ParquetEncoder {
     /// Where values of the flow that are the record's own stand.
     own: [Option<usize>; FlowField::ALL.len()],
     sides: Shared,
+    /// Fields of sides that are chosen for one of them at least: the columns of `sides`, before those of tags.
+    side_fields: Vec<SideField>,
     facts: Shared,
     /// Whether flows of several layouts were written since columns were made.
     is_mixed: bool,
@@ -192,7 +194,12 @@ impl ParquetEncoder {
     pub fn new(fields: FieldSet) -> Result<ParquetEncoder, EncodingError> {
         let tags = fields.tags().iter();
         let tags = tags.map(|key| Column::new(key.clone(), ColumnType::Text));
-        let sides = SideField::ALL
+        let side_fields = SideField::ALL.iter().copied().filter(|field| {
+            let mut ends = End::BOTH.into_iter();
+            ends.any(|end| fields.has_side(end, *field))
+        });
+        let side_fields: Vec<SideField> = side_fields.collect();
+        let sides = side_fields
             .iter()
             .map(|field| Column::new(field.name(), column_type(field.value_type())));
         let facts = FlowField::ALL
@@ -201,6 +208,7 @@ impl ParquetEncoder {
         Ok(ParquetEncoder {
             sides: Shared::new(sides.chain(tags)),
             facts: Shared::new(facts),
+            side_fields,
             fields,
             group_rows: GROUP_ROWS,
             group_bytes: GROUP_BYTES,
@@ -305,7 +313,8 @@ impl ParquetEncoder {
         let (mut from, mut to, mut known) = (NONE, NONE, NONE);
         if let Some(enrichment) = enrichment {
             let (generation, keys) = (enrichment.generation, self.fields.tags());
-            let side = |end| move || Some(side_cells(enrichment.side(end)?, keys));
+            let fields = &*self.side_fields;
+            let side = |end| move || Some(side_cells(enrichment.side(end)?, fields, keys));
             from = self
                 .sides
                 .row(generation, enrichment.source, side(End::Source));
@@ -463,21 +472,17 @@ impl ParquetEncoder {
         let fields = self.fields.clone();
         for (end, part) in End::BOTH.into_iter().zip([Part::Source, Part::Destination]) {
             let section = 2 + part as u8;
-            for (place, field) in SideField::ALL.iter().enumerate() {
+            let side_fields = self.side_fields.clone();
+            for (place, field) in side_fields.iter().enumerate() {
                 if fields.has_side(end, *field) {
                     let name = [end.prefix(), field.name()].concat();
-                    self.add_shared(
-                        (section, place),
-                        name,
-                        column_type(field.value_type()),
-                        part,
-                        place,
-                    );
+                    let column_type = column_type(field.value_type());
+                    self.add_shared((section, place), name, column_type, part, place);
                 }
             }
             for (number, key) in fields.tags().iter().enumerate() {
                 let name = [end.prefix(), "tag_", key].concat();
-                let place = SideField::ALL.len() + number;
+                let place = side_fields.len() + number;
                 self.add_shared((section, place), name, ColumnType::Text, part, place);
             }
         }
@@ -708,18 +713,19 @@ impl Order {
     }
 }
 
-/// The values of a side: its fields, then the tags of these keys.
+/// The values of a side: these fields, then the tags of these keys.
 fn side_cells<'s>(
     side: &'s Side,
+    fields: &'s [SideField],
     keys: &'s [Box<str>],
 ) -> impl Iterator<Item = Cell<'s>> + use<'s> {
-    let fields = SideField::ALL.iter().enumerate();
-    let fields = fields.filter_map(|(place, field)| Some((place, side.value(*field)?.into())));
+    let values = fields.iter().enumerate();
+    let values = values.filter_map(|(place, field)| Some((place, side.value(*field)?.into())));
     let tags = side.tags.iter().filter_map(|(key, value)| {
         let number = keys.iter().position(|known| **known == **key)?;
-        Some((SideField::ALL.len() + number, ColumnValue::Text(value)))
+        Some((fields.len() + number, ColumnValue::Text(value)))
     });
-    fields.chain(tags)
+    values.chain(tags)
 }
 
 /// Names of a layout's columns that are no known fields but those of enriched fields.
