@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
-use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values, wide};
+use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values};
 use super::{delta, rle};
 use crate::texts::Texts;
 
@@ -161,12 +161,9 @@ impl ChunkWriter {
         source: &Source<'_>,
     ) -> Result<Chunk, ParquetError> {
         self.repetition.clear();
-        self.definition.clear();
         self.nulls = 0;
         self.kin = Kin::None;
-        self.indices.clear();
         self.order.clear();
-        self.numbers.clear();
         self.dictionary.clear();
         let (rows, column_type) = (source.rows, source.column.column_type());
         let (body, statistics) = match &source.column.values {
@@ -174,9 +171,10 @@ impl ChunkWriter {
             Values::Documents { places, bytes } => self.documents(rows, places, bytes),
             Values::Addresses { values, six } => self.addresses(rows, values, six),
             Values::Narrow(values) => {
+                let values = values.as_slice();
                 self.gather(rows, |row| {
-                    let value = values.get(row).copied().filter(|value| *value != NONE);
-                    value.map(u64::from)
+                    let value = values.get(row).copied().unwrap_or(NONE);
+                    (value.into(), value != NONE)
                 });
                 if column_type == ColumnType::Boolean {
                     (Body::Bits, Some(self.booleans()))
@@ -185,7 +183,12 @@ impl ChunkWriter {
                 }
             }
             Values::Wide { bits, nulls } => {
-                self.gather(rows, |row| wide(bits, nulls, row));
+                let (bits, nulls) = (bits.as_slice(), nulls.as_slice());
+                self.gather(rows, |row| {
+                    let is_null = nulls.get(row).copied().unwrap_or_default();
+                    let bits = bits.get(row).copied();
+                    (bits.unwrap_or_default(), bits.is_some() && !is_null)
+                });
                 if column_type == ColumnType::Seconds {
                     let milliseconds =
                         |seconds: &u64| (*seconds as i64).saturating_mul(1000) as u64;
@@ -207,39 +210,31 @@ impl ChunkWriter {
         })
     }
 
-    /// The values of rows, by what they are in their table.
+    /// The values of rows, by what they are in their table, and whether they are there.
     #[inline]
-    fn gather(&mut self, selection: Selection<'_>, value: impl Fn(usize) -> Option<u64>) {
+    fn gather(&mut self, selection: Selection<'_>, value: impl Fn(usize) -> (u64, bool)) {
+        let Self {
+            numbers,
+            definition,
+            ..
+        } = self;
         match selection {
-            Selection::Each(rows) => self.gather_rows(rows.iter().copied(), value),
+            Selection::Each(rows) => {
+                let values = rows.iter().map(|row| value(*row as usize));
+                split(values, numbers, definition);
+            }
             Selection::Again(recurring) => {
                 let rows = selection.rows();
                 let row = |place: &u32| rows.get(*place as usize).copied().unwrap_or(NONE);
-                if rows.iter().any(|row| value(*row as usize).is_some()) {
-                    self.gather_rows(recurring.places.iter().map(row), value);
+                if rows.iter().any(|row| value(*row as usize).1) {
+                    let rows = recurring.places.iter().map(row);
+                    split(rows.map(|row| value(row as usize)), numbers, definition);
+                } else {
+                    numbers.clear();
                 }
             }
         }
         self.level(selection.len(), self.numbers.len());
-    }
-
-    #[inline]
-    fn gather_rows(
-        &mut self,
-        rows: impl ExactSizeIterator<Item = u32> + Clone,
-        value: impl Fn(usize) -> Option<u64>,
-    ) {
-        let values = rows.map(|row| value(row as usize));
-        let there = values.clone().filter(Option::is_some).count();
-        if there == values.len() {
-            self.numbers.extend(values.map(Option::unwrap_or_default));
-        } else if there > 0 {
-            let numbers = &mut self.numbers;
-            self.definition.extend(values.map(|value| {
-                numbers.extend(value);
-                u32::from(value.is_some())
-            }));
-        }
     }
 
     /// Counts entries and those that are null. Levels are left out where they are all the same.
@@ -260,23 +255,29 @@ impl ChunkWriter {
     ) -> (Body<'b>, Option<Statistics>) {
         self.places.clear();
         self.places.resize(texts.len(), NONE);
-        let mut cells = std::mem::take(&mut self.cells);
-        cells.clear();
-        cells.extend(selection.rows().iter().map(|row| {
-            let number = numbers.get(*row as usize).copied().unwrap_or(NONE);
-            self.index(number)
+        let places = self.places.as_mut_slice();
+        let order = &mut self.order;
+        self.cells.clear();
+        self.cells.extend(selection.rows().iter().map(|row| {
+            let number = numbers.get(*row as usize).copied();
+            index(places, order, number.unwrap_or(NONE))
         }));
-        self.cells = cells;
-        let rows = place_of(selection);
-        match rows.and_then(|rows| self.find_alike(rows)) {
-            Some(pages) => {
-                (self.entries, self.nulls) = (selection.len(), pages.nulls);
-                self.kin = Kin::Alike(pages);
-            }
-            None => {
-                self.spread(selection);
-                let rows = rows.filter(|_| !self.may_be_plain());
-                self.kin = rows.map_or(Kin::None, Kin::First);
+        match selection {
+            Selection::Each(_) => self.spread(selection),
+            Selection::Again(recurring) => {
+                let rows = std::ptr::from_ref(recurring).addr();
+                match self.find_alike(rows) {
+                    Some(pages) => {
+                        (self.entries, self.nulls) = (selection.len(), pages.nulls);
+                        self.kin = Kin::Alike(pages);
+                    }
+                    None => {
+                        self.spread(selection);
+                        if !self.may_be_plain() {
+                            self.kin = Kin::First(rows);
+                        }
+                    }
+                }
             }
         }
         let mut bounds = Bounds::default();
@@ -294,35 +295,18 @@ impl ChunkWriter {
         Some(alike.pages.clone())
     }
 
-    /// The index of a text, which gets one when it has none; [`NONE`] of no text.
-    #[inline]
-    fn index(&mut self, number: u32) -> u32 {
-        let Some(place) = self.places.get_mut(number as usize) else {
-            return NONE;
-        };
-        if *place == NONE {
-            *place = self.order.len() as u32;
-            self.order.push(number);
-        }
-        *place
-    }
-
     /// Gives each row of the file its index, from those of the rows of the table.
     fn spread(&mut self, selection: Selection<'_>) {
-        let Self {
-            cells,
-            indices,
-            definition,
-            ..
-        } = self;
-        let nulls = cells.iter().filter(|cell| **cell == NONE).count();
+        let (indices, levels) = (&mut self.indices, &mut self.definition);
+        let cells = self.cells.as_slice();
+        let cell = |index: u32| (index, index != NONE);
         match selection {
-            _ if nulls == cells.len() => {}
-            Selection::Each(_) => split(cells.iter().copied(), nulls, indices, definition),
+            _ if cells.iter().all(|cell| *cell == NONE) => indices.clear(),
+            Selection::Each(_) => split(cells.iter().map(|index| cell(*index)), indices, levels),
             Selection::Again(recurring) => {
-                let cell = |place: &u32| cells.get(*place as usize).copied().unwrap_or(NONE);
-                let cells = recurring.places.iter().map(cell);
-                split(cells, nulls, indices, definition);
+                let at = |place: &u32| cells.get(*place as usize).copied().unwrap_or(NONE);
+                let cells = recurring.places.iter().map(|place| cell(at(place)));
+                split(cells, indices, levels);
             }
         }
         self.level(selection.len(), self.indices.len());
@@ -360,11 +344,8 @@ impl ChunkWriter {
         bytes: &'b [u8],
     ) -> (Body<'b>, Option<Statistics>) {
         self.gather(rows, |row| {
-            let (start, len) = places
-                .get(row)
-                .copied()
-                .filter(|(start, _)| *start != NONE)?;
-            Some(u64::from(start) << 32 | u64::from(len))
+            let (start, len) = places.get(row).copied().unwrap_or((NONE, 0));
+            (u64::from(start) << 32 | u64::from(len), start != NONE)
         });
         (Body::Documents(bytes), None)
     }
@@ -376,7 +357,8 @@ impl ChunkWriter {
         six: &Six,
     ) -> (Body<'b>, Option<Statistics>) {
         self.gather(rows, |row| {
-            values.get(row).copied().filter(|value| *value != u64::MAX)
+            let value = values.get(row).copied().unwrap_or(u64::MAX);
+            (value, value != u64::MAX)
         });
         self.distinct
             .index(&self.numbers, usize::MAX, &mut self.indices);
@@ -407,6 +389,9 @@ impl ChunkWriter {
         let are_integers = column_type == ColumnType::Integers;
         self.places.clear();
         self.places.resize(lists.texts.len(), NONE);
+        self.definition.clear();
+        self.indices.clear();
+        self.numbers.clear();
         match selection {
             Selection::Each(rows) => rows
                 .iter()
@@ -438,7 +423,7 @@ impl ChunkWriter {
             if are_integers {
                 self.numbers.push(u64::from(*item));
             } else {
-                let index = self.index(*item);
+                let index = index(&mut self.places, &mut self.order, *item);
                 self.indices.push(index);
             }
         }
@@ -715,31 +700,54 @@ impl ChunkWriter {
     }
 }
 
-/// Where the rows of a table that come again and again stand in memory.
-fn place_of(rows: Selection<'_>) -> Option<usize> {
-    match rows {
-        Selection::Each(_) => None,
-        Selection::Again(recurring) => Some(std::ptr::from_ref(recurring).addr()),
+/// The index of a text, which gets one when it has none; [`NONE`] of no text.
+#[inline]
+fn index(places: &mut [u32], order: &mut Vec<u32>, number: u32) -> u32 {
+    let Some(place) = places.get_mut(number as usize) else {
+        return NONE;
+    };
+    if *place == NONE {
+        *place = order.len() as u32;
+        order.push(number);
     }
+    *place
 }
 
-/// Parts cells into indices and levels; without nulls, there are no levels.
-fn split(
-    cells: impl ExactSizeIterator<Item = u32>,
-    nulls: usize,
-    indices: &mut Vec<u32>,
-    definition: &mut Vec<u32>,
+/// Cells that are looked at before it is supposed that all are there.
+const LOOKED_AT: usize = 1 << 10;
+
+/// Parts cells, of which some are there, into the values that are and the level of each. Where all are there, there are
+/// no levels.
+fn split<T: Copy + Default>(
+    cells: impl ExactSizeIterator<Item = (T, bool)> + Clone,
+    values: &mut Vec<T>,
+    levels: &mut Vec<u32>,
 ) {
-    if nulls == 0 {
-        indices.extend(cells);
-        return;
-    }
-    definition.extend(cells.map(|cell| {
-        if cell != NONE {
-            indices.push(cell);
+    if cells.clone().take(LOOKED_AT).all(|(_, is_there)| is_there) {
+        let mut all = true;
+        values.clear();
+        values.extend(cells.clone().map(|(value, is_there)| {
+            all &= is_there;
+            value
+        }));
+        if all {
+            levels.clear();
+            return;
         }
-        u32::from(cell != NONE)
-    }));
+    }
+    // Without a branch: what is not there is written as well, and the next one over it.
+    values.resize(cells.len(), T::default());
+    levels.resize(cells.len(), 0);
+    let mut there = 0;
+    let all = values.as_mut_slice();
+    for ((value, is_there), level) in cells.zip(levels.as_mut_slice()) {
+        if let Some(place) = all.get_mut(there) {
+            *place = value;
+        }
+        there += usize::from(is_there);
+        *level = is_there.into();
+    }
+    values.truncate(there);
 }
 
 fn compress(
