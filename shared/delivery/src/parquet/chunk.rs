@@ -439,7 +439,10 @@ impl ChunkWriter {
     /// The numbers as a dictionary, or plain, or in as many bytes as differences.
     fn dictionary_or<'b>(&mut self, plain: Body<'b>, bytes: usize, as_delta: usize) -> Body<'b> {
         let values = self.numbers.len();
-        let most = MAX_INTEGERS.min(values / 2);
+        let as_plain = values * bytes;
+        // With more of them, they alone take more than what else there is.
+        let worth = as_delta.min(as_plain) / bytes;
+        let most = MAX_INTEGERS.min(values / 2).min(worth);
         let is_small = self.distinct.index(&self.numbers, most, &mut self.indices);
         let entries = self.distinct.values.len();
         let width = index_width(entries);
@@ -448,7 +451,6 @@ impl ChunkWriter {
         } else {
             usize::MAX
         };
-        let as_plain = values * bytes;
         if as_dictionary <= as_delta.min(as_plain) && values > 0 {
             for value in &self.distinct.values {
                 let value = value.to_le_bytes();
@@ -830,34 +832,62 @@ impl Bounds {
 #[derive(Default)]
 struct Distinct {
     values: Vec<u64>,
-    /// A value's place plus one; zero is free.
+    /// A value's place plus one; zero is free. By the values' hashes, or by their distance from the least.
     slots: Vec<u32>,
 }
 
 /// Slots at first; a power of two.
 const FIRST_SLOTS: usize = 1 << 10;
 
+/// Between the least and the greatest number, less than this: each number there has a slot of its own. Ports have.
+const DIRECT: u64 = 1 << 16;
+
 impl Distinct {
     /// Gives the place of each number among the values. False, and no places, when there are more than `most`.
     fn index(&mut self, numbers: &[u64], most: usize, places: &mut Vec<u32>) -> bool {
         self.values.clear();
         self.slots.clear();
-        self.slots.resize(FIRST_SLOTS, 0);
         places.clear();
-        let mut last = None;
-        for number in numbers {
-            let place = match last {
-                Some((known, place)) if known == *number => place,
-                _ => self.place(*number),
-            };
+        let (least, greatest) = range(numbers);
+        let span = greatest.saturating_sub(least);
+        if span < DIRECT {
+            self.slots.resize(span as usize + 1, 0);
+        } else {
+            self.slots.resize(FIRST_SLOTS, 0);
+        }
+        for part in numbers.chunks(LOOKED_AT) {
+            if span < DIRECT {
+                places.extend(part.iter().map(|number| self.place_from(least, *number)));
+            } else {
+                let mut last = None;
+                places.extend(part.iter().map(|number| {
+                    let place = match last {
+                        Some((known, place)) if known == *number => place,
+                        _ => self.place(*number),
+                    };
+                    last = Some((*number, place));
+                    place
+                }));
+            }
             if self.values.len() > most {
                 places.clear();
                 return false;
             }
-            last = Some((*number, place));
-            places.push(place);
         }
         true
+    }
+
+    /// The place of a number, where each number from the least on has a slot of its own.
+    #[inline]
+    fn place_from(&mut self, least: u64, number: u64) -> u32 {
+        let Some(slot) = self.slots.get_mut((number - least) as usize) else {
+            return 0;
+        };
+        if *slot == 0 {
+            self.values.push(number);
+            *slot = self.values.len() as u32;
+        }
+        *slot - 1
     }
 
     fn place(&mut self, number: u64) -> u32 {
@@ -902,6 +932,15 @@ impl Distinct {
             at = (at + 1) & mask;
         }
     }
+}
+
+/// The least and the greatest of numbers.
+fn range(numbers: &[u64]) -> (u64, u64) {
+    numbers
+        .iter()
+        .fold((u64::MAX, 0), |(least, greatest), number| {
+            (least.min(*number), greatest.max(*number))
+        })
 }
 
 #[cfg(test)]
