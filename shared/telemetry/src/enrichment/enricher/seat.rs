@@ -111,7 +111,7 @@ pub(super) struct Ground {
     /// Where in the order of addresses another route begins to decide.
     steps: Vec<Step>,
     /// Numbers of places that answers hold for: the VPC for its own addresses, the shard for public ones, the
-    /// route table for all others.
+    /// route table for others, unless the gateway decides.
     inside: u32,
     public: u32,
     here: u32,
@@ -138,7 +138,19 @@ struct Way {
     out: bool,
     /// The number of the side that the gateway's interface is; `None` until it is asked for.
     hop: Option<u32>,
+    /// The number of the place that answers hold for: of all that lead there, or of the route table.
+    place: u32,
 }
+
+/// Where a route of one of these kinds leads to depends on its gateway, not on the route table that it is in.
+const BY_GATEWAY: [u32; 6] = [
+    GatewayKind::Peering as u32,
+    GatewayKind::Transit as u32,
+    GatewayKind::CoreNetwork as u32,
+    GatewayKind::VirtualPrivate as u32,
+    GatewayKind::LocalGateway as u32,
+    GatewayKind::GatewayEndpoint as u32,
+];
 
 /// What is asked for an address.
 enum Question<'g> {
@@ -318,26 +330,40 @@ impl Enricher {
         }
         let shard = near.shard.unwrap_or(u16::MAX);
         let (blocks, routes) = self.resolver.ground(near);
-        let ways = routes.iter().map(|route| Way {
-            kind: route.kind,
-            gateway: route.gateway.word(),
-            blackhole: route.blackhole,
-            out: WAYS_OUT.contains(&route.kind) && !route.blackhole,
-            hop: None,
-        });
+        let here = (2, shard, near.vpc, near.subnet, place);
+        let here = self.places.number(here);
+        let mut ways = Vec::new();
+        for route in &routes {
+            let gateway = route.gateway.word();
+            let by_gateway = BY_GATEWAY.contains(&route.kind) && !route.blackhole;
+            ways.push(Way {
+                kind: route.kind,
+                gateway,
+                blackhole: route.blackhole,
+                out: WAYS_OUT.contains(&route.kind) && !route.blackhole,
+                hop: None,
+                place: match by_gateway {
+                    true => {
+                        let there = (4, shard, near.vpc, gateway, place.without_table());
+                        self.places.number(there)
+                    }
+                    false => here,
+                },
+            });
+        }
         let stranger = Found::unknown(How::Public, Place::Public, 0);
         let ground = Ground {
             strangers: self.resolver.strangers(shard),
             stranger: self.number(stranger),
             blocks,
             steps: steps(routes.iter().map(|route| route.block)),
-            routes: ways.collect(),
+            routes: ways,
             // Seen from a transit gateway's interface, not the routes of the VPC decide.
             inside: self
                 .places
                 .number((0, shard, near.vpc, NONE, place.without_table())),
             public: self.places.number((1, shard, NONE, NONE, place.nowhere())),
-            here: self.places.number((2, shard, near.vpc, near.subnet, place)),
+            here,
         };
         let number = self.grounds.len() as u32;
         self.grounds.push(ground);
@@ -355,9 +381,12 @@ impl Enricher {
         if ground.blocks.iter().any(|block| block.contains(address)) {
             return (Question::At(ground.inside), way);
         }
-        let out = ground.routes.get(way as usize).is_some_and(|way| way.out);
-        if !out || seat.is_transit || !is_public(ip) {
-            return (Question::At(ground.here), way);
+        let found = ground.routes.get(way as usize);
+        if !found.is_some_and(|way| way.out) || seat.is_transit || !is_public(ip) {
+            return (
+                Question::At(found.map_or(ground.here, |way| way.place)),
+                way,
+            );
         }
         match ground.has_stranger(address) {
             true => (Question::Stranger(ground), way),
