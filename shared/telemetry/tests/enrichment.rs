@@ -14,9 +14,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{Enricher, Enrichment, FieldSet, FieldValue, Level, Loaded, Options};
+use telemetry::generate::{self, Generator, LogFormat};
 use telemetry::index::{self, Directory, IndexUnit, Shard};
 use telemetry::inventory::{InventoryBuilder, Origin as Where};
 use telemetry::{LogReader, ReadOptions, Row};
+
+/// Rows of a generated log.
+const ROWS: usize = 2_000;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples")
@@ -77,7 +81,7 @@ fn added(enrichment: &Enrichment<'_>) -> Map<String, Value> {
     members
 }
 
-/// The shipped logs, and a generated one.
+/// The shipped logs.
 fn logs() -> Vec<Vec<u8>> {
     let mut logs = Vec::new();
     let mut directories = vec![samples().join("flow-logs-use1")];
@@ -93,24 +97,63 @@ fn logs() -> Vec<Vec<u8>> {
     logs
 }
 
+/// How many records of a log have two sides that are found; each is enriched as if it were the only one.
+fn found_alike(log: &[u8], enricher: impl Fn() -> Enricher) -> usize {
+    let mut warm = enricher();
+    let mut log = LogReader::open(log, &ReadOptions::new(std::env::temp_dir())).unwrap();
+    let mut hits = 0;
+    while let Some(row) = log.next_row().unwrap() {
+        let Row::Record(record) = row else { continue };
+        let alone = added(&enricher().enrich(&record));
+        for _ in 0..2 {
+            assert_eq!(added(&warm.enrich(&record)), alone);
+        }
+        hits += usize::from(alone["src_status"] == "hit" && alone["dst_status"] == "hit");
+    }
+    hits
+}
+
 #[test]
 fn a_record_is_enriched_alike_whatever_came_before_it() {
-    let mut warm = enricher(FieldSet::of(Level::Full));
-    let options = ReadOptions::new(std::env::temp_dir());
-    let mut hits = 0;
-    for log in logs() {
-        let mut log = LogReader::open(&log[..], &options).unwrap();
-        while let Some(row) = log.next_row().unwrap() {
-            let Row::Record(record) = row else { continue };
-            let mut cold = enricher(FieldSet::of(Level::Full));
-            let alone = added(&cold.enrich(&record));
-            for _ in 0..2 {
-                assert_eq!(added(&warm.enrich(&record)), alone);
-            }
-            hits += usize::from(alone["src_status"] == "hit" && alone["dst_status"] == "hit");
-        }
-    }
+    let logs = logs().into_iter();
+    let hits: usize = logs
+        .map(|log| found_alike(&log, || enricher(FieldSet::of(Level::Full))))
+        .sum();
     assert!(hits > 100, "{hits}");
+}
+
+/// In the generated estate, VPCs have several route tables, and many of them the same gateways.
+#[test]
+fn so_it_is_where_route_tables_share_gateways() {
+    let mut builder = InventoryBuilder::new();
+    builder.add_path_document(generate::ANSWERS_PATH, &generate::answers());
+    let inventory = builder.finish();
+    let unit = IndexUnit {
+        account: "123456789012",
+        region: "us-east-1",
+        collected: 1_795_190_000,
+    };
+    let part = index::directory_part(&inventory, unit, None).unwrap();
+    let directory = Arc::new(Directory::open(part).unwrap());
+    let shard = index::shard(&inventory, unit, None, 0).unwrap();
+    let shard = Arc::new(Shard::open(shard).unwrap());
+    let options = Arc::new(Options::new(FieldSet::of(Level::Full)));
+    let enricher = || {
+        let shard = Arc::clone(&shard);
+        let load = Box::new(move |_: &str, _: &str| Loaded::Ready(Arc::clone(&shard)));
+        Enricher::new(
+            Arc::clone(&options),
+            Loaded::Ready(Arc::clone(&directory)),
+            load,
+        )
+    };
+    let mut rows = Generator::new(LogFormat::VpcV5, 1, 1_795_190_000);
+    let mut log = rows.header().unwrap().into_bytes();
+    log.push(b'\n');
+    for _ in 0..ROWS {
+        rows.row(&mut log);
+    }
+    assert!(found_alike(&log, enricher) > ROWS / 4);
 }
 
 #[test]
