@@ -122,11 +122,10 @@ fn a_record_is_enriched_alike_whatever_came_before_it() {
     assert!(hits > 100, "{hits}");
 }
 
-/// In the generated estate, VPCs have several route tables, and many of them the same gateways.
-#[test]
-fn so_it_is_where_route_tables_share_gateways() {
+/// Enrichers over the index of one account and region.
+fn enrichers(answers: &Value) -> impl Fn() -> Enricher + use<> {
     let mut builder = InventoryBuilder::new();
-    builder.add_path_document(generate::ANSWERS_PATH, &generate::answers());
+    builder.add_path_document(generate::ANSWERS_PATH, answers);
     let inventory = builder.finish();
     let unit = IndexUnit {
         account: "123456789012",
@@ -138,22 +137,122 @@ fn so_it_is_where_route_tables_share_gateways() {
     let shard = index::shard(&inventory, unit, None, 0).unwrap();
     let shard = Arc::new(Shard::open(shard).unwrap());
     let options = Arc::new(Options::new(FieldSet::of(Level::Full)));
-    let enricher = || {
+    move || {
         let shard = Arc::clone(&shard);
         let load = Box::new(move |_: &str, _: &str| Loaded::Ready(Arc::clone(&shard)));
-        Enricher::new(
-            Arc::clone(&options),
-            Loaded::Ready(Arc::clone(&directory)),
-            load,
-        )
-    };
+        let directory = Loaded::Ready(Arc::clone(&directory));
+        Enricher::new(Arc::clone(&options), directory, load)
+    }
+}
+
+#[test]
+fn so_it_is_in_an_estate_of_thousands_of_interfaces() {
     let mut rows = Generator::new(LogFormat::VpcV5, 1, 1_795_190_000);
     let mut log = rows.header().unwrap().into_bytes();
     log.push(b'\n');
     for _ in 0..ROWS {
         rows.row(&mut log);
     }
-    assert!(found_alike(&log, enricher) > ROWS / 4);
+    let hits = found_alike(&log, enrichers(&generate::answers()));
+    assert!(hits > ROWS / 4, "{hits}");
+}
+
+/// The same address is somebody else's behind another peering connection, and nobody's where routes to it drop.
+#[test]
+fn route_tables_of_a_vpc_lead_to_different_owners_of_an_address() {
+    let vpcs = [
+        ("a", "10.1.0.0/16"),
+        ("b", "10.2.0.0/16"),
+        ("c", "10.2.0.0/16"),
+    ];
+    let subnets = [
+        ("b", "a", "10.1.0.0/24"),
+        ("c", "a", "10.1.1.0/24"),
+        ("same", "a", "10.1.2.0/24"),
+        ("dropped", "a", "10.1.3.0/24"),
+        ("in-b", "b", "10.2.0.0/24"),
+        ("in-c", "c", "10.2.0.0/24"),
+    ];
+    let tables = [
+        ("b", "b", "active"),
+        ("c", "c", "active"),
+        ("same", "b", "active"),
+        ("dropped", "b", "blackhole"),
+    ];
+    let interfaces = [
+        ("b", "10.1.0.4"),
+        ("c", "10.1.1.4"),
+        ("same", "10.1.2.4"),
+        ("dropped", "10.1.3.4"),
+        ("in-b", "10.2.0.5"),
+        ("in-c", "10.2.0.5"),
+    ];
+    let peers = ["b", "c"];
+    let owner = "123456789012";
+    let vpc_of = |subnet: &str| subnets.iter().find(|(name, ..)| *name == subnet).unwrap().1;
+    let answers = json!({
+        "Vpcs": vpcs.map(|(vpc, block)| json!({
+            "VpcId": format!("vpc-{vpc}"),
+            "OwnerId": owner,
+            "CidrBlock": block,
+            "CidrBlockAssociationSet": [{"CidrBlock": block, "CidrBlockState": {"State": "associated"}}],
+        })),
+        "Subnets": subnets.map(|(subnet, vpc, block)| json!({
+            "SubnetId": format!("subnet-{subnet}"),
+            "VpcId": format!("vpc-{vpc}"),
+            "OwnerId": owner,
+            "CidrBlock": block,
+            "AvailabilityZone": "us-east-1a",
+        })),
+        "RouteTables": tables.map(|(subnet, other, state)| json!({
+            "RouteTableId": format!("rtb-{subnet}"),
+            "VpcId": "vpc-a",
+            "OwnerId": owner,
+            "Associations": [{"RouteTableId": format!("rtb-{subnet}"), "SubnetId": format!("subnet-{subnet}")}],
+            "Routes": [{
+                "DestinationCidrBlock": "10.2.0.0/16",
+                "VpcPeeringConnectionId": format!("pcx-{other}"),
+                "State": state,
+            }],
+        })),
+        "VpcPeeringConnections": peers.map(|other| json!({
+            "VpcPeeringConnectionId": format!("pcx-{other}"),
+            "Status": {"Code": "active"},
+            "RequesterVpcInfo": {"VpcId": "vpc-a", "OwnerId": owner, "Region": "us-east-1"},
+            "AccepterVpcInfo": {"VpcId": format!("vpc-{other}"), "OwnerId": owner, "Region": "us-east-1"},
+        })),
+        "NetworkInterfaces": interfaces.map(|(subnet, address)| json!({
+            "NetworkInterfaceId": format!("eni-{subnet}"),
+            "InterfaceType": "interface",
+            "SubnetId": format!("subnet-{subnet}"),
+            "VpcId": format!("vpc-{}", vpc_of(subnet)),
+            "OwnerId": owner,
+            "PrivateIpAddress": address,
+            "PrivateIpAddresses": [{"PrivateIpAddress": address, "Primary": true}],
+        })),
+    });
+    let mut enricher = enrichers(&answers)();
+    let mut expect = |from: &str, there: Option<&str>| {
+        let (_, address) = interfaces.iter().find(|(name, _)| *name == from).unwrap();
+        let log = format!(
+            "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n\
+             2 {owner} eni-{from} {address} 10.2.0.5 40000 443 6 1 40 1795189000 1795189060 ACCEPT OK\n"
+        );
+        let mut log =
+            LogReader::open(log.as_bytes(), &ReadOptions::new(std::env::temp_dir())).unwrap();
+        let Some(Row::Record(record)) = log.next_row().unwrap() else {
+            panic!("no record");
+        };
+        let added = added(&enricher.enrich(&record));
+        let found = added.get("dst_interface_id").and_then(Value::as_str);
+        assert_eq!(found, there, "from {from}: {added:?}");
+    };
+    for _ in 0..2 {
+        expect("b", Some("eni-in-b"));
+        expect("same", Some("eni-in-b"));
+        expect("c", Some("eni-in-c"));
+        expect("dropped", None);
+    }
 }
 
 #[test]
