@@ -153,20 +153,37 @@ impl RecentAddresses {
     }
 }
 
-/// An IPv6 address in any of its spellings (RFC 4291, section 2.2).
-pub(super) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    match ipv6_of_groups(text) {
-        Some(address) => Some(address),
-        None => std::str::from_utf8(text).ok()?.parse().ok(),
+/// An IPv6 address in any of its spellings (RFC 4291, section 2.2), and whether it is the one that RFC 5952 recommends,
+/// which is the one the standard library prints.
+pub(super) fn ipv6(text: &[u8]) -> Option<(Ipv6Addr, bool)> {
+    ipv6_of_groups(text).or_else(|| {
+        let address = std::str::from_utf8(text).ok()?.parse().ok()?;
+        Some((address, false))
+    })
+}
+
+/// This bit is set in the value of an upper-case digit.
+const UPPER: u8 = 0x40;
+
+/// The value of a hexadecimal digit.
+#[inline]
+fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some((byte - b'A' + 10) | UPPER),
+        _ => None,
     }
 }
 
-/// An IPv6 address whose end is not written as one of IPv4. `None` for that, and for what is none.
-fn ipv6_of_groups(text: &[u8]) -> Option<Ipv6Addr> {
-    let (mut groups, mut count) = ([0; 8], 0);
+/// An IPv6 address whose end is not written as one of IPv4, and whether it is spelled as recommended. `None` for that,
+/// and for what is none.
+fn ipv6_of_groups(text: &[u8]) -> Option<(Ipv6Addr, bool)> {
+    let (mut groups, mut count) = ([0_u16; 8], 0);
     // How many groups stand before the `::`.
     let mut gap = None;
     let (mut group, mut digits) = (0, 0);
+    let (mut marks, mut leading) = (0, false);
     let rest = match text {
         [b':', b':', rest @ ..] => {
             gap = Some(0);
@@ -175,8 +192,10 @@ fn ipv6_of_groups(text: &[u8]) -> Option<Ipv6Addr> {
         _ => text,
     };
     for &byte in rest {
-        if let Some(digit) = char::from(byte).to_digit(16) {
-            group = group << 4 | digit as u16;
+        if let Some(digit) = hex(byte) {
+            marks |= digit;
+            leading |= digits > 0 && group == 0;
+            group = group << 4 | u16::from(digit & 0xf);
             digits += 1;
             if digits > 4 {
                 return None;
@@ -205,54 +224,25 @@ fn ipv6_of_groups(text: &[u8]) -> Option<Ipv6Addr> {
         None if count == 8 => {}
         _ => return None,
     }
-    Some(Ipv6Addr::from(groups))
+    // Mapped IPv4 addresses are printed with dots.
+    let is_mapped = groups.starts_with(&[0, 0, 0, 0, 0, 0xffff]);
+    let omitted = gap.map(|before| (before, 8 - count));
+    let is_recommended =
+        !leading && marks & UPPER == 0 && !is_mapped && omitted == longest_zeros(&groups);
+    Some((Ipv6Addr::from(groups), is_recommended))
 }
 
-/// Whether the text of an IPv6 address is the one spelling that RFC 5952 recommends, which is the
-/// one the standard library prints. The text must be an address.
-pub(super) fn is_canonical_ipv6(text: &[u8]) -> bool {
-    let canonical_group = |group: &[u8]| match group {
-        [b'0', _, ..] => false,
-        _ => group
-            .iter()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)),
-    };
-    // Runs of zero groups: the longest there is, and the longest before `::`.
-    let (mut groups, mut run, mut longest, mut before) = (0, 0, 0, 0);
-    let mut gap = None;
-    let mut parts = text.split(|b| *b == b':').peekable();
-    let mut first = true;
-    while let Some(group) = parts.next() {
-        if group.is_empty() {
-            // The empty parts at either end belong to the `::` beside them.
-            if !first && parts.peek().is_some() {
-                if run > 0 {
-                    return false;
-                }
-                gap = Some(groups);
-                (before, longest) = (longest, 0);
-                if parts.peek() == Some(&&b"0"[..]) {
-                    return false;
-                }
-            }
-        } else if canonical_group(group) {
-            groups += 1;
-            run = if group == b"0" { run + 1 } else { 0 };
-            longest = longest.max(run);
-        } else {
-            return false;
-        }
-        first = false;
-    }
-    match gap {
-        // Mapped IPv4 addresses are printed with dots.
-        Some(0) if text.starts_with(b"::ffff:") && groups == 3 => false,
-        None => longest < 2,
-        Some(_) => {
-            let omitted = 8 - groups;
-            omitted >= 2 && before < omitted && longest <= omitted
+/// Where the longest run of groups that are zero begins, the first of equal ones, and how many they are. `None` where no
+/// two are in a row: one group is not omitted.
+fn longest_zeros(groups: &[u16; 8]) -> Option<(usize, usize)> {
+    let (mut longest, mut run) = ((0, 1), 0);
+    for (place, group) in groups.iter().enumerate() {
+        run = if *group == 0 { run + 1 } else { 0 };
+        if run > longest.1 {
+            longest = (place + 1 - run, run);
         }
     }
+    (longest.1 > 1).then_some(longest)
 }
 
 #[cfg(test)]
@@ -276,7 +266,7 @@ mod tests {
     fn both_addresses(text: &str) -> (Option<IpAddr>, Option<IpAddr>) {
         let read = |bytes: &[u8], start: usize, end: usize| match ipv4(bytes, start, end) {
             Some(address) => Some(IpAddr::from(Ipv4Addr::from_bits(address))),
-            None => ipv6(&bytes[start..end]).map(IpAddr::from),
+            None => ipv6(&bytes[start..end]).map(|(address, _)| address.into()),
         };
         let with_room = read(&padded(text), 2, 2 + text.len());
         (with_room, read(text.as_bytes(), 0, text.len()))
@@ -307,12 +297,12 @@ mod tests {
             address: u128, holes: u128,
         ) {
             let text = format!("{before}{}{behind}", groups.join(":"));
-            prop_assert_eq!(ipv6(text.as_bytes()), text.parse().ok());
+            prop_assert_eq!(ipv6(text.as_bytes()).map(|(a, _)| a), text.parse().ok());
             // Many groups are zero.
             let address = Ipv6Addr::from_bits(address & holes & holes.rotate_left(16));
             let text = address.to_string();
-            prop_assert_eq!(ipv6(text.as_bytes()), Some(address));
-            prop_assert_eq!(ipv6_of_groups(text.as_bytes()), Some(address).filter(|_| !text.contains('.')));
+            prop_assert_eq!(ipv6(text.as_bytes()).map(|(a, _)| a), Some(address));
+            prop_assert_eq!(ipv6_of_groups(text.as_bytes()), Some((address, true)).filter(|_| !text.contains('.')));
         }
     }
 
@@ -344,7 +334,7 @@ mod tests {
             let address = Ipv6Addr::from(<[u16; 8]>::try_from(groups.clone()).unwrap());
             let printed = address.to_string();
             // Addresses that hold an IPv4 address print it with dots, and are then not copied.
-            prop_assert_eq!(is_canonical_ipv6(printed.as_bytes()), !printed.contains('.'));
+            prop_assert_eq!(ipv6(printed.as_bytes()), Some((address, !printed.contains('.'))));
             let group = |g: &u16| match (upper, padded) {
                 (false, false) => format!("{g:x}"),
                 (true, false) => format!("{g:X}"),
@@ -358,7 +348,7 @@ mod tests {
                 groups.iter().map(group).collect::<Vec<_>>().join(":")
             };
             prop_assert_eq!(spelled.parse::<Ipv6Addr>().ok(), Some(address));
-            prop_assert_eq!(is_canonical_ipv6(spelled.as_bytes()), spelled == printed, "{}", spelled);
+            prop_assert_eq!(ipv6(spelled.as_bytes()), Some((address, spelled == printed)), "{}", spelled);
         }
     }
 

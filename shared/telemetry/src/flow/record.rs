@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::field::{Field, FieldType};
 use super::layout::{Column, Layout};
-use super::number::{RecentAddresses, epoch_seconds, integer, ipv6, is_canonical_ipv6};
+use super::number::{RecentAddresses, epoch_seconds, integer, ipv6};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,12 +115,12 @@ impl Cell {
                 }
                 None => {
                     self.kind = CellKind::Ipv6;
-                    let Some(text) = text.get(start..end) else {
+                    let Some((_, is_recommended)) = text.get(start..end).and_then(ipv6) else {
                         return false;
                     };
                     // IPv6 has many spellings: only one leaves here.
-                    self.verbatim = is_canonical_ipv6(text);
-                    ipv6(text).is_some()
+                    self.verbatim = is_recommended;
+                    true
                 }
             },
             _ => true,
@@ -136,7 +136,8 @@ impl Cell {
             CellKind::Ipv4 => Datum::Address(IpAddr::V4(Ipv4Addr::from_bits(self.value as u32))),
             // The text was read as an address before.
             CellKind::Ipv6 => {
-                ipv6(self.text(buffer)).map_or(Datum::Absent, |a| Datum::Address(IpAddr::V6(a)))
+                let read = ipv6(self.text(buffer));
+                read.map_or(Datum::Absent, |(address, _)| Datum::Address(address.into()))
             }
             CellKind::Text => Datum::Text,
         }
