@@ -298,7 +298,8 @@ impl Config {
         let max_decoded_bytes = MAX_DECODED_BYTES.number(lookup, 1..=u64::MAX)?;
         let reserve = DEADLINE_RESERVE_MS.number(lookup, 0..=600_000)?;
         let memory_mib = memory_mib(lookup)?;
-        let enrichment = EnrichmentSettings::from_lookup(lookup)?;
+        let mut enrichment = EnrichmentSettings::from_lookup(lookup)?;
+        enrichment.decides = selection.uses_enrichment();
         let fields = match selection.samples() {
             true => enrichment.fields.clone().with_flow(FlowField::SampleRate),
             false => enrichment.fields.clone(),
@@ -390,6 +391,20 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         Config::from_lookup(lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn facts_are_made_for_rules_that_decide_by_them() {
+        let destination = (DESTINATIONS.name, DESTINATIONS.example);
+        let decides = |rules| {
+            let config = config(&[destination, (SELECT.name, rules)]).unwrap();
+            config.enrichment.decides
+        };
+        assert!(!decides(""));
+        assert!(!decides("drop action=ACCEPT"));
+        assert!(decides("drop scope=inter-az"));
+        assert!(decides("drop direction=ingress"));
+        assert!(decides("limit 10/s per device"));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct EnrichmentSettings {
     pub geoip: Vec<DataFile>,
     /// Whether it is said what is added.
     chosen: bool,
+    /// Whether a selection may decide by what is known of a record.
+    pub decides: bool,
 }
 
 impl EnrichmentSettings {
@@ -101,6 +103,7 @@ impl EnrichmentSettings {
             aws_ranges: DataFile::one(&AWS_RANGES, lookup)?,
             geoip: DataFile::list(&GEOIP, lookup)?,
             chosen,
+            decides: false,
         })
     }
 
@@ -155,6 +158,7 @@ impl EnrichmentSettings {
         let mut options = Options::new(self.fields.clone());
         options.device = self.device;
         options.max_age = self.max_age;
+        options.decides = self.decides;
         if let Some(file) = &self.prices {
             let bytes = file.read(&PRICES, sdk).await?;
             let table = PriceTable::from_slice(&bytes);

@@ -14,10 +14,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{Enricher, Enrichment, FieldSet, FieldValue, Level, Loaded, Options};
+use telemetry::flow::layout::FlowLogKind;
 use telemetry::generate::{self, Generator, LogFormat};
 use telemetry::index::{self, Directory, IndexUnit, Shard};
 use telemetry::inventory::{InventoryBuilder, Origin as Where};
-use telemetry::{LogReader, ReadOptions, Row};
+use telemetry::{LogReader, ReadOptions, Record, Row};
 
 /// Rows of a generated log.
 const ROWS: usize = 2_000;
@@ -27,6 +28,10 @@ fn samples() -> PathBuf {
 }
 
 fn enricher(fields: FieldSet) -> Enricher {
+    enricher_with(Options::new(fields))
+}
+
+fn enricher_with(options: Options) -> Enricher {
     let accounts = samples().join("metadata/aws_configs/accounts");
     let mut shards = HashMap::new();
     let mut parts = Vec::new();
@@ -57,8 +62,8 @@ fn enricher(fields: FieldSet) -> Enricher {
             .get(&key)
             .map_or(Loaded::Missing, |shard| Loaded::Ready(Arc::clone(shard)))
     };
-    let options = Arc::new(Options::new(fields));
-    Enricher::new(options, Loaded::Ready(Arc::new(directory)), Box::new(load))
+    let directory = Loaded::Ready(Arc::new(directory));
+    Enricher::new(Arc::new(options), directory, Box::new(load))
 }
 
 /// All that is added, as an encoder sees it.
@@ -253,6 +258,46 @@ fn route_tables_of_a_vpc_lead_to_different_owners_of_an_address() {
         expect("c", Some("eni-in-c"));
         expect("dropped", None);
     }
+}
+
+#[test]
+fn facts_that_nobody_asks_for_are_not_made_and_sides_stay_the_same() {
+    let chosen = || FieldSet::parse("interface_id,vpc_name,how,protocol_name").unwrap();
+    let mut whole = enricher(FieldSet::of(Level::Full));
+    let mut sides = enricher(chosen());
+    let mut decides = enricher_with(Options {
+        decides: true,
+        ..Options::new(chosen())
+    });
+    let mut records = 0;
+    for log in logs() {
+        let mut log = LogReader::open(&log[..], &ReadOptions::new(std::env::temp_dir())).unwrap();
+        while let Some(row) = log.next_row().unwrap() {
+            let Row::Record(record) = row else { continue };
+            let all = whole.enrich(&record);
+            let [sides, decides] = [&mut sides, &mut decides].map(|it| it.enrich(&record));
+            let added = [&all, &sides, &decides].map(added);
+            for field in chosen_names(&added[0]) {
+                assert_eq!(added[1].get(field), added[0].get(field), "{field}");
+            }
+            assert_eq!(added[1], added[2]);
+            assert_eq!(decides.facts(), all.facts());
+            if matches!(record, Record::Flow(flow) if flow.layout().kind() == FlowLogKind::Vpc) {
+                assert_eq!(sides.facts(), None);
+                records += 1;
+            }
+        }
+    }
+    assert!(records > 100, "{records}");
+}
+
+fn chosen_names(added: &Map<String, Value>) -> impl Iterator<Item = &String> {
+    let chosen = ["interface_id", "vpc_name", "how", "protocol_name"];
+    let is_chosen = move |name: &&String| {
+        let plain = name.strip_prefix("src_").or(name.strip_prefix("dst_"));
+        chosen.contains(&plain.unwrap_or(name))
+    };
+    added.keys().filter(is_chosen)
 }
 
 #[test]

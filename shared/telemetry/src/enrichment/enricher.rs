@@ -73,6 +73,8 @@ pub struct Options {
     pub geography: Option<Arc<Geography>>,
     /// Seconds after which what was collected counts as stale.
     pub max_age: u32,
+    /// Whether facts are made even where no field shows them: a selection may decide by them.
+    pub decides: bool,
 }
 
 impl Options {
@@ -85,7 +87,17 @@ impl Options {
             ranges: None,
             geography: None,
             max_age: Options::DEFAULT_MAX_AGE,
+            decides: false,
         }
+    }
+
+    /// Whether anything depends on what is known of a flow beside its sides.
+    fn asks_facts(&self) -> bool {
+        let is_of_facts = |field: &FlowField| {
+            *field == FlowField::TransferCostUsd || !FlowField::OWN.contains(field)
+        };
+        let mut fields = FlowField::ALL.iter().filter(|field| is_of_facts(field));
+        self.decides || fields.any(|field| self.fields.has_flow(*field))
     }
 
     /// A day: runs are an hour apart, and one or the other may fail.
@@ -318,6 +330,7 @@ pub struct Enricher {
     seats: Seats,
     reached: Reached,
     plan: Plan,
+    asks_facts: bool,
     rejection: Rejection,
     guards: Guards,
 }
@@ -325,6 +338,7 @@ pub struct Enricher {
 impl Enricher {
     /// An enricher over an index: its directory, and how shards are loaded when they are needed.
     pub fn new(options: Arc<Options>, directory: Loaded<Directory>, load: LoadShard) -> Enricher {
+        let asks_facts = options.asks_facts();
         let resolver = Resolver::new(
             directory,
             load,
@@ -355,6 +369,7 @@ impl Enricher {
             seats: Seats::default(),
             reached: Reached::default(),
             plan: Plan::default(),
+            asks_facts,
             rejection: Rejection::default(),
             guards: Guards::default(),
         }
@@ -489,7 +504,10 @@ impl Enricher {
         let side = self.resolver.side(&found, self.options.fields.tags());
         let number = self.kept.sides.len() as u32;
         self.marks.push(Mark {
-            class: self.classes.number(&side),
+            class: match self.asks_facts {
+                true => self.classes.number(&side),
+                false => NONE,
+            },
             interface: found.interface(),
         });
         self.kept.sides.push(side);

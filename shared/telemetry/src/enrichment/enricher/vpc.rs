@@ -60,11 +60,13 @@ impl Enricher {
             false => (receiver, way_there),
         };
         let (route, gateway) = match far.talks {
-            Some(talks) if direction.is_some() => self.gateway(&seat, way, talks),
+            Some(talks) if direction.is_some() && self.asks_facts => {
+                self.gateway(&seat, way, talks)
+            }
             _ => (None, NONE),
         };
         let mut hop = match (far.talks, far.seen) {
-            (Some(talks), Some(seen)) if talks != seen => {
+            (Some(talks), Some(seen)) if talks != seen && self.asks_facts => {
                 let (number, _) = self.reach(&seat, seen, time, None);
                 Some((number, HopSource::Address))
             }
@@ -94,21 +96,24 @@ impl Enricher {
             }
         }
         let rejected = values.text(columns.action) == Some(b"REJECT");
-        let shown = Shown {
-            source: self.mark(source).class,
-            destination: self.mark(destination).class,
-            own: self.mark(seat.own_number).class,
-            standing: seat.standing,
-            direction,
-            path: values.octet(columns.traffic_path),
-            rejected,
-            hop: hop.map(|(number, by)| (self.mark(number).class, by)),
-            route,
+        let facts = match self.asks_facts {
+            true => self.facts_of(&Shown {
+                source: self.mark(source).class,
+                destination: self.mark(destination).class,
+                own: self.mark(seat.own_number).class,
+                standing: seat.standing,
+                direction,
+                path: values.octet(columns.traffic_path),
+                rejected,
+                hop: hop.map(|(number, by)| (self.mark(number).class, by)),
+                route,
+            }),
+            false => NONE,
         };
         Resolved {
             source,
             destination,
-            facts: self.facts_of(&shown),
+            facts,
             seat: seat.number,
             far: match is_ingress {
                 true => source,
