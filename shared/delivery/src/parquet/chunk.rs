@@ -179,7 +179,9 @@ impl ChunkWriter {
                 if column_type == ColumnType::Boolean {
                     (Body::Bits, Some(self.booleans()))
                 } else {
-                    (self.integers(Body::Plain32, 4), Some(self.range32()))
+                    let range = range(&self.numbers);
+                    let body = self.integers(Body::Plain32, 4, range);
+                    (body, Some(self.statistics32(range)))
                 }
             }
             Values::Wide { bits, nulls } => {
@@ -195,11 +197,14 @@ impl ChunkWriter {
                     let numbers = self.numbers.iter_mut();
                     numbers.for_each(|seconds| *seconds = milliseconds(seconds));
                 }
-                let body = match column_type {
-                    ColumnType::Double => self.dictionary_or(Body::Plain64, 8, usize::MAX),
-                    _ => self.integers(Body::Plain64, 8),
-                };
-                (body, self.range64(column_type))
+                if column_type == ColumnType::Double {
+                    let body = self.dictionary_or(Body::Plain64, 8, ANY, usize::MAX);
+                    (body, self.statistics_of_doubles())
+                } else {
+                    let range = range(&self.numbers);
+                    let body = self.integers(Body::Plain64, 8, range);
+                    (body, Some(self.statistics64(column_type, range)))
+                }
             }
             Values::Lists { numbers, lists } => self.lists(rows, numbers, lists, column_type),
         };
@@ -361,7 +366,7 @@ impl ChunkWriter {
             (value, value != u64::MAX)
         });
         self.distinct
-            .index(&self.numbers, usize::MAX, &mut self.indices);
+            .index(&self.numbers, ANY, usize::MAX, &mut self.indices);
         let mut bounds = Bounds::default();
         let mut text = Vec::new();
         for value in &self.distinct.values {
@@ -403,7 +408,8 @@ impl ChunkWriter {
         }
         self.entries = self.definition.len();
         if are_integers {
-            return (self.integers(Body::Plain32, 4), None);
+            let range = range(&self.numbers);
+            return (self.integers(Body::Plain32, 4, range), None);
         }
         (self.dictionary_of(&lists.texts), None)
     }
@@ -432,18 +438,25 @@ impl ChunkWriter {
     // --- Numbers ----------------------------------------------------------------------------------------------------
 
     /// The integers in the encoding that takes the least.
-    fn integers<'b>(&mut self, plain: Body<'b>, bytes: usize) -> Body<'b> {
-        self.dictionary_or(plain, bytes, delta::size(&self.numbers))
+    fn integers<'b>(&mut self, plain: Body<'b>, bytes: usize, range: (u64, u64)) -> Body<'b> {
+        self.dictionary_or(plain, bytes, range, delta::size(&self.numbers))
     }
 
     /// The numbers as a dictionary, or plain, or in as many bytes as differences.
-    fn dictionary_or<'b>(&mut self, plain: Body<'b>, bytes: usize, as_delta: usize) -> Body<'b> {
+    fn dictionary_or<'b>(
+        &mut self,
+        plain: Body<'b>,
+        bytes: usize,
+        range: (u64, u64),
+        as_delta: usize,
+    ) -> Body<'b> {
         let values = self.numbers.len();
         let as_plain = values * bytes;
         // With more of them, they alone take more than what else there is.
         let worth = as_delta.min(as_plain) / bytes;
         let most = MAX_INTEGERS.min(values / 2).min(worth);
-        let is_small = self.distinct.index(&self.numbers, most, &mut self.indices);
+        let distinct = &mut self.distinct;
+        let is_small = distinct.index(&self.numbers, range, most, &mut self.indices);
         let entries = self.distinct.values.len();
         let width = index_width(entries);
         let as_dictionary = if is_small {
@@ -472,37 +485,35 @@ impl ChunkWriter {
         Statistics::Boolean(statistics(least, most, self.nulls))
     }
 
-    fn range32(&self) -> Statistics {
-        let all = self.numbers.iter().map(|value| *value as i32);
-        let (least, most) = (all.clone().min(), all.max());
-        Statistics::Int32(statistics(least, most, self.nulls))
+    fn statistics32(&self, (least, greatest): (u64, u64)) -> Statistics {
+        let of = |value: u64| (!self.numbers.is_empty()).then_some(value as i32);
+        Statistics::Int32(statistics(of(least), of(greatest), self.nulls))
     }
 
-    fn range64(&self, column_type: ColumnType) -> Option<Statistics> {
-        let numbers = self.numbers.iter().copied();
-        if column_type == ColumnType::Double {
-            let all = numbers.map(f64::from_bits);
-            // Zero has two signs and NaN no place.
-            if all.clone().any(|value| value.is_nan()) {
-                return None;
+    fn statistics64(&self, column_type: ColumnType, (least, greatest): (u64, u64)) -> Statistics {
+        let of = |value: u64| (!self.numbers.is_empty()).then_some(value as i64);
+        // Those with a sign are in another order where one of them is negative.
+        let (least, greatest) = match i64::try_from(greatest).is_ok() {
+            false if column_type != ColumnType::UInt64 => {
+                let all = self.numbers.iter().map(|value| *value as i64);
+                (all.clone().min(), all.max())
             }
-            let least = all
-                .clone()
-                .reduce(f64::min)
-                .map(|n| if n == 0.0 { -0.0 } else { n });
-            let most = all.reduce(f64::max).map(|n| if n == 0.0 { 0.0 } else { n });
-            return Some(Statistics::Double(statistics(least, most, self.nulls)));
-        }
-        let (least, most) = match column_type {
-            ColumnType::UInt64 => (numbers.clone().min(), numbers.max()),
-            _ => {
-                let all = numbers.map(|value| value as i64);
-                let (least, most) = (all.clone().min(), all.max());
-                (least.map(|n| n as u64), most.map(|n| n as u64))
-            }
+            _ => (of(least), of(greatest)),
         };
-        let (least, most) = (least.map(|n| n as i64), most.map(|n| n as i64));
-        Some(Statistics::Int64(statistics(least, most, self.nulls)))
+        Statistics::Int64(statistics(least, greatest, self.nulls))
+    }
+
+    fn statistics_of_doubles(&self) -> Option<Statistics> {
+        let all = self.numbers.iter().map(|bits| f64::from_bits(*bits));
+        // Zero has two signs and NaN no place.
+        if all.clone().any(f64::is_nan) {
+            return None;
+        }
+        let least = all.clone().reduce(f64::min);
+        let least = least.map(|n| if n == 0.0 { -0.0 } else { n });
+        let greatest = all.reduce(f64::max);
+        let greatest = greatest.map(|n| if n == 0.0 { 0.0 } else { n });
+        Some(Statistics::Double(statistics(least, greatest, self.nulls)))
     }
 
     // --- Pages ------------------------------------------------------------------------------------------------------
@@ -844,11 +855,17 @@ const DIRECT: u64 = 1 << 16;
 
 impl Distinct {
     /// Gives the place of each number among the values. False, and no places, when there are more than `most`.
-    fn index(&mut self, numbers: &[u64], most: usize, places: &mut Vec<u32>) -> bool {
+    /// They are in this range.
+    fn index(
+        &mut self,
+        numbers: &[u64],
+        (least, greatest): (u64, u64),
+        most: usize,
+        places: &mut Vec<u32>,
+    ) -> bool {
         self.values.clear();
         self.slots.clear();
         places.clear();
-        let (least, greatest) = range(numbers);
         let span = greatest.saturating_sub(least);
         if span < DIRECT {
             self.slots.resize(span as usize + 1, 0);
@@ -934,7 +951,10 @@ impl Distinct {
     }
 }
 
-/// The least and the greatest of numbers.
+/// The range of numbers that may be any.
+const ANY: (u64, u64) = (0, u64::MAX);
+
+/// The least and the greatest of numbers; of none, the other way round.
 fn range(numbers: &[u64]) -> (u64, u64) {
     numbers
         .iter()

@@ -46,10 +46,18 @@ pub(super) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
 fn runs<'v>(values: &'v [u32], width: u8, mut each: impl FnMut(&'v [u32], &'v [u32])) {
     let least = WORTH.div_ceil(usize::from(width).max(1)).max(PACK);
     let (mut at, mut packed) = (0, 0);
-    while let Some((first, rest)) = values.get(at..).and_then(<[u32]>::split_first) {
+    loop {
+        let (groups, _) = values.get(at..).unwrap_or_default().as_chunks::<PACK>();
+        let is_mixed =
+            |group: &&[u32; PACK]| matches!(group, [first, second, ..] if first != second);
+        at += groups.iter().take_while(is_mixed).count() * PACK;
+        let Some((first, rest)) = values.get(at..).and_then(<[u32]>::split_first) else {
+            break;
+        };
         let run = 1 + rest.iter().take_while(|value| *value == first).count();
         if run < least {
-            at += PACK;
+            // Within it, what is left of it is less still.
+            at += run.next_multiple_of(PACK);
             continue;
         }
         let part = |from: usize, to: usize| values.get(from..to).unwrap_or_default();
