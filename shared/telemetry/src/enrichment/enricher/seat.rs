@@ -104,12 +104,10 @@ impl Seats {
 /// record asks for it.
 #[derive(Debug)]
 pub(super) struct Ground {
-    /// Blocks of the VPC.
-    blocks: Vec<Block>,
     /// The routes, longest first.
     routes: Vec<Way>,
-    /// Where in the order of addresses another route begins to decide.
-    steps: Vec<Step>,
+    /// What holds for each address.
+    lands: Lands,
     /// Numbers of places that answers hold for: the VPC for its own addresses, the shard for public ones, the
     /// route table for others, unless the gateway decides.
     inside: u32,
@@ -120,12 +118,80 @@ pub(super) struct Ground {
     stranger: u32,
 }
 
-/// From an address on, up to the next step's, a route decides.
+/// From an address on, up to the next step's, a block decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Step {
     from: u128,
-    /// The route's place; `NONE` for none.
+    /// The block's place; `NONE` for none.
+    place: u32,
+}
+
+/// The place of the block that decides for an address.
+fn decides(steps: &[Step], address: u128) -> u32 {
+    let before = steps.partition_point(|step| step.from <= address);
+    let step = before.checked_sub(1).and_then(|last| steps.get(last));
+    step.map_or(NONE, |step| step.place)
+}
+
+/// What holds for an address as seen from a ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Land {
+    /// The place of the route that decides; `NONE` for none.
     way: u32,
+    /// Whether a block of the VPC contains it.
+    is_inside: bool,
+}
+
+/// What holds from which address on, in the order of addresses. IPv4 has a list of its own: almost all are of it, and
+/// few bits are quickly compared.
+#[derive(Debug)]
+struct Lands {
+    ipv4: Vec<(u32, Land)>,
+    ipv6: Vec<(u128, Land)>,
+}
+
+impl Lands {
+    /// By the blocks of a VPC and those of its routes, the longest of which decides.
+    fn new(blocks: &[Block], routes: impl Iterator<Item = Block>) -> Lands {
+        let (blocks, routes) = (steps(blocks.iter().copied()), steps(routes));
+        let steps = blocks.iter().chain(&routes).map(|step| step.from);
+        let mut steps: Vec<u128> = steps.collect();
+        steps.sort_unstable();
+        steps.dedup();
+        let lands = steps.into_iter().map(|from| {
+            let land = Land {
+                way: decides(&routes, from),
+                is_inside: decides(&blocks, from) != NONE,
+            };
+            (from, land)
+        });
+        let (ipv4, ipv6) = lands.partition::<Vec<_>, _>(|(from, _)| Block::IPV4.contains(*from));
+        let ipv4 = ipv4.into_iter().map(|(from, land)| (from as u32, land));
+        Lands {
+            ipv4: ipv4.collect(),
+            ipv6,
+        }
+    }
+
+    #[inline]
+    fn at(&self, address: IpAddr) -> Land {
+        fn last<T: Copy + Ord>(lands: &[(T, Land)], address: T) -> Option<Land> {
+            let before = lands.partition_point(|(from, _)| *from <= address);
+            let (_, land) = lands.get(before.checked_sub(1)?)?;
+            Some(*land)
+        }
+        let land = match address {
+            IpAddr::V4(address) => last(&self.ipv4, address.to_bits()),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => last(&self.ipv4, address.to_bits()),
+                None => last(&self.ipv6, address.to_bits()),
+            },
+        };
+        land.unwrap_or(Land {
+            way: NONE,
+            is_inside: false,
+        })
+    }
 }
 
 /// A route, and the interface of its gateway.
@@ -161,14 +227,6 @@ enum Question<'g> {
 }
 
 impl Ground {
-    /// The place of the route that decides for an address.
-    #[inline]
-    fn way(&self, address: u128) -> u32 {
-        let steps = self.steps.partition_point(|step| step.from <= address);
-        let step = steps.checked_sub(1).and_then(|last| self.steps.get(last));
-        step.map_or(NONE, |step| step.way)
-    }
-
     /// Whether nothing is known of an address.
     #[inline]
     fn has_stranger(&self, address: u128) -> bool {
@@ -183,7 +241,7 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
     let mut blocks: Vec<(Block, u32)> = blocks.zip(0..).collect();
     // It ends what is around it: a route of IPv6 leads no address of IPv4 anywhere.
     blocks.push((Block::IPV4, NONE));
-    blocks.sort_by_key(|(block, way)| (block.base, block.length, Reverse(*way)));
+    blocks.sort_by_key(|(block, place)| (block.base, block.length, Reverse(*place)));
     let mut steps: Vec<Step> = Vec::new();
     // The blocks that contain the address that is come to: their last addresses.
     let mut around: Vec<(u128, u32)> = Vec::new();
@@ -191,15 +249,15 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
         let is_over =
             |(last, _): &mut (u128, u32)| next.is_none_or(|(block, _)| *last < block.base);
         while let Some((last, _)) = around.pop_if(is_over) {
-            let way = around.last().map_or(NONE, |(_, way)| *way);
-            steps.extend(last.checked_add(1).map(|from| Step { from, way }));
+            let place = around.last().map_or(NONE, |(_, place)| *place);
+            steps.extend(last.checked_add(1).map(|from| Step { from, place }));
         }
-        if let Some((block, way)) = next {
+        if let Some((block, place)) = next {
             steps.push(Step {
                 from: block.base,
-                way,
+                place,
             });
-            around.push((block.last(), way));
+            around.push((block.last(), place));
         }
     }
     // Where several begin or end, the last word counts.
@@ -355,8 +413,7 @@ impl Enricher {
         let ground = Ground {
             strangers: self.resolver.strangers(shard),
             stranger: self.number(stranger),
-            blocks,
-            steps: steps(routes.iter().map(|route| route.block)),
+            lands: Lands::new(&blocks, routes.iter().map(|route| route.block)),
             routes: ways,
             // Seen from a transit gateway's interface, not the routes of the VPC decide.
             inside: self
@@ -377,8 +434,8 @@ impl Enricher {
         let Some(ground) = self.grounds.get(seat.ground as usize) else {
             return (Question::At(NONE), NONE);
         };
-        let way = ground.way(address);
-        if ground.blocks.iter().any(|block| block.contains(address)) {
+        let Land { way, is_inside } = ground.lands.at(ip);
+        if is_inside {
             return (Question::At(ground.inside), way);
         }
         let found = ground.routes.get(way as usize);
@@ -576,15 +633,19 @@ fn told_by(flow: &FlowRecord<'_>, account: Option<&str>) -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::format::address;
     use crate::inventory::Cidr;
     use proptest::prelude::*;
 
-    /// Blocks of 16 bits in the middle of the address, so that many contain each other or are equal.
+    /// Blocks of 16 bits in the middle of an address of IPv6, or at the start of one of IPv4, so that many contain each
+    /// other or are equal.
     fn block() -> impl Strategy<Value = Block> {
-        let lengths = prop_oneof![Just(0_u32), 56_u32..=72, Just(128)];
-        (any::<u16>(), lengths).prop_map(|(base, length)| {
+        let ipv6 =
+            prop_oneof![Just(0_u32), 56_u32..=72, Just(128)].prop_map(|length| (length, 0, 56));
+        let ipv4 = (96_u32..=112).prop_map(|length| (length, Block::IPV4.base, 16));
+        (any::<u16>(), prop_oneof![ipv6, ipv4]).prop_map(|(bits, (length, first, shift))| {
             let host = u128::MAX.checked_shr(length).unwrap_or(0);
-            let base = (u128::from(base & 0x0f0f) << 56) & !host;
+            let base = (first | u128::from(bits & 0x0f0f) << shift) & !host;
             Block { base, length }
         })
     }
@@ -593,17 +654,8 @@ mod tests {
     fn a_default_route_of_ipv6_is_none_of_ipv4() {
         let block = |cidr: &str| Block::from(cidr.parse::<Cidr>().unwrap());
         let way = |blocks: &[&str], address: &str| {
-            let ground = Ground {
-                blocks: Vec::new(),
-                routes: Vec::new(),
-                steps: steps(blocks.iter().map(|cidr| block(cidr))),
-                inside: 0,
-                public: 0,
-                here: 0,
-                strangers: None,
-                stranger: 0,
-            };
-            ground.way(bits(address.parse().unwrap()))
+            let routes = blocks.iter().map(|cidr| block(cidr));
+            Lands::new(&[], routes).at(address.parse().unwrap()).way
         };
         assert_eq!(way(&["::/0"], "198.51.100.1"), NONE);
         assert_eq!(way(&["::/0"], "2001:db8::1"), 0);
@@ -617,30 +669,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn steps_tell_the_route_that_a_search_finds(
-            mut blocks in proptest::collection::vec(block(), 0..12),
+        fn lands_tell_what_a_search_finds(
+            mut routes in proptest::collection::vec(block(), 0..12),
+            blocks in proptest::collection::vec(block(), 0..3),
             addresses in proptest::collection::vec(any::<u16>(), 8),
         ) {
-            blocks.sort_by_key(|block| Reverse(block.length));
-            let ground = Ground {
-                blocks: Vec::new(),
-                routes: Vec::new(),
-                steps: steps(blocks.iter().copied()),
-                inside: 0,
-                public: 0,
-                here: 0,
-                strangers: None,
-                stranger: 0,
-            };
-            let random = addresses.into_iter().map(|address| u128::from(address & 0x0f0f) << 56);
-            let edges = blocks.iter().flat_map(|block| {
+            routes.sort_by_key(|block| Reverse(block.length));
+            let lands = Lands::new(&blocks, routes.iter().copied());
+            let random = addresses.iter().flat_map(|bits| {
+                let bits = u128::from(bits & 0x0f0f);
+                [bits << 56, Block::IPV4.base | bits << 16]
+            });
+            let edges = routes.iter().chain(&blocks).flat_map(|block| {
                 let (first, last) = (block.base, block.last());
                 [first, last, first.saturating_sub(1), last.saturating_add(1)]
             });
-            for address in random.chain(edges.clone()).chain([0, u128::MAX]) {
-                let found = blocks.iter().position(|block| block.contains(address));
-                let expected = found.map_or(NONE, |place| place as u32);
-                prop_assert_eq!(ground.way(address), expected, "{:x}", address);
+            for bits in random.chain(edges).chain([0, u128::MAX]) {
+                let found = routes.iter().position(|block| block.contains(bits));
+                let expected = Land {
+                    way: found.map_or(NONE, |place| place as u32),
+                    is_inside: blocks.iter().any(|block| block.contains(bits)),
+                };
+                prop_assert_eq!(lands.at(address(bits)), expected, "{:x}", bits);
+                prop_assert_eq!(lands.at(IpAddr::V6(bits.into())), expected, "{:x}", bits);
             }
         }
     }
