@@ -154,6 +154,8 @@ pub struct ParquetEncoder {
     is_mixed: bool,
     /// For each row, the rows of sides and facts.
     parts: [Vec<u32>; 3],
+    /// Whether a column shows facts.
+    shows_facts: bool,
     /// Bytes of a row in hundredths, by the row group before.
     estimate: Option<usize>,
     /// Bytes of records since the memory was looked at.
@@ -222,6 +224,7 @@ impl ParquetEncoder {
             own: [None; FlowField::ALL.len()],
             is_mixed: false,
             parts: Default::default(),
+            shows_facts: false,
             estimate: None,
             unseen: 0,
             order: Order::default(),
@@ -321,10 +324,12 @@ impl ParquetEncoder {
             to = self
                 .sides
                 .row(generation, enrichment.destination, side(End::Destination));
-            known = self.facts.row(generation, enrichment.facts, || {
-                let values = enrichment.facts().map(|_| enrichment.fact_values())?;
-                Some(values.map(|(field, value)| (field as usize, value.into())))
-            });
+            if self.shows_facts {
+                known = self.facts.row(generation, enrichment.facts, || {
+                    let values = enrichment.facts().map(|_| enrichment.fact_values())?;
+                    Some(values.map(|(field, value)| (field as usize, value.into())))
+                });
+            }
             for (field, value) in enrichment.own_values() {
                 if let Some(Some(place)) = self.own.get(field as usize) {
                     self.records.put(*place, value.into());
@@ -534,6 +539,8 @@ impl ParquetEncoder {
     fn arrange(&mut self) {
         self.columns
             .sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
+        let mut columns = self.columns.iter();
+        self.shows_facts = columns.any(|column| column.part == Part::Facts);
     }
 
     // --- Row groups -------------------------------------------------------------------------------------------------
