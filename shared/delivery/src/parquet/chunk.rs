@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
-use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values};
+use super::columns::{ColumnType, Lists, NONE, Selection, Six, Source, Values, wide};
 use super::{delta, rle};
 use crate::texts::Texts;
 
@@ -187,9 +187,8 @@ impl ChunkWriter {
             Values::Wide { bits, nulls } => {
                 let (bits, nulls) = (bits.as_slice(), nulls.as_slice());
                 self.gather(rows, |row| {
-                    let is_null = nulls.get(row).copied().unwrap_or_default();
-                    let bits = bits.get(row).copied();
-                    (bits.unwrap_or_default(), bits.is_some() && !is_null)
+                    let value = wide(bits, nulls, row);
+                    (value.unwrap_or_default(), value.is_some())
                 });
                 if column_type == ColumnType::Seconds {
                     let milliseconds =
@@ -853,6 +852,9 @@ const FIRST_SLOTS: usize = 1 << 10;
 /// Between the least and the greatest number, less than this: each number there has a slot of its own. Ports have.
 const DIRECT: u64 = 1 << 16;
 
+/// Numbers that are taken before it is looked at whether there are too many values.
+const COUNTED_AFTER: usize = 1 << 10;
+
 impl Distinct {
     /// Gives the place of each number among the values. False, and no places, when there are more than `most`.
     /// They are in this range.
@@ -867,13 +869,15 @@ impl Distinct {
         self.slots.clear();
         places.clear();
         let span = greatest.saturating_sub(least);
-        if span < DIRECT {
-            self.slots.resize(span as usize + 1, 0);
+        let is_direct = span < DIRECT;
+        let slots = if is_direct {
+            span as usize + 1
         } else {
-            self.slots.resize(FIRST_SLOTS, 0);
-        }
-        for part in numbers.chunks(LOOKED_AT) {
-            if span < DIRECT {
+            FIRST_SLOTS
+        };
+        self.slots.resize(slots, 0);
+        for part in numbers.chunks(COUNTED_AFTER) {
+            if is_direct {
                 places.extend(part.iter().map(|number| self.place_from(least, *number)));
             } else {
                 let mut last = None;
