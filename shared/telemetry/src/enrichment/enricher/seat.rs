@@ -118,19 +118,15 @@ pub(super) struct Ground {
     stranger: u32,
 }
 
-/// From an address on, up to the next step's, a block decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Step {
-    from: u128,
-    /// The block's place; `NONE` for none.
-    place: u32,
-}
+/// What holds from an address on, up to the next one's.
+type Step<T, V> = (T, V);
 
-/// The place of the block that decides for an address.
-fn decides(steps: &[Step], address: u128) -> u32 {
-    let before = steps.partition_point(|step| step.from <= address);
-    let step = before.checked_sub(1).and_then(|last| steps.get(last));
-    step.map_or(NONE, |step| step.place)
+/// What holds for an address, of steps in their order.
+#[inline]
+fn at<T: Copy + Ord, V: Copy>(steps: &[Step<T, V>], address: T) -> Option<V> {
+    let before = steps.partition_point(|(from, _)| *from <= address);
+    let (_, holds) = steps.get(before.checked_sub(1)?)?;
+    Some(*holds)
 }
 
 /// What holds for an address as seen from a ground.
@@ -146,22 +142,22 @@ struct Land {
 /// few bits are quickly compared.
 #[derive(Debug)]
 struct Lands {
-    ipv4: Vec<(u32, Land)>,
-    ipv6: Vec<(u128, Land)>,
+    ipv4: Vec<Step<u32, Land>>,
+    ipv6: Vec<Step<u128, Land>>,
 }
 
 impl Lands {
     /// By the blocks of a VPC and those of its routes, the longest of which decides.
     fn new(blocks: &[Block], routes: impl Iterator<Item = Block>) -> Lands {
         let (blocks, routes) = (steps(blocks.iter().copied()), steps(routes));
-        let steps = blocks.iter().chain(&routes).map(|step| step.from);
+        let steps = blocks.iter().chain(&routes).map(|(from, _)| *from);
         let mut steps: Vec<u128> = steps.collect();
         steps.sort_unstable();
         steps.dedup();
         let lands = steps.into_iter().map(|from| {
             let land = Land {
-                way: decides(&routes, from),
-                is_inside: decides(&blocks, from) != NONE,
+                way: at(&routes, from).unwrap_or(NONE),
+                is_inside: at(&blocks, from).is_some_and(|place| place != NONE),
             };
             (from, land)
         });
@@ -175,17 +171,9 @@ impl Lands {
 
     #[inline]
     fn at(&self, address: IpAddr) -> Land {
-        fn last<T: Copy + Ord>(lands: &[(T, Land)], address: T) -> Option<Land> {
-            let before = lands.partition_point(|(from, _)| *from <= address);
-            let (_, land) = lands.get(before.checked_sub(1)?)?;
-            Some(*land)
-        }
-        let land = match address {
-            IpAddr::V4(address) => last(&self.ipv4, address.to_bits()),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(address) => last(&self.ipv4, address.to_bits()),
-                None => last(&self.ipv6, address.to_bits()),
-            },
+        let land = match address.to_canonical() {
+            IpAddr::V4(address) => at(&self.ipv4, address.to_bits()),
+            IpAddr::V6(address) => at(&self.ipv6, address.to_bits()),
         };
         land.unwrap_or(Land {
             way: NONE,
@@ -235,14 +223,14 @@ impl Ground {
     }
 }
 
-/// Where the longest block that contains an address changes. Blocks contain each other or have no address in
-/// common. Of equal ones the first counts.
-fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
+/// The place of the longest block that contains an address, where it changes; `NONE` for none. Blocks contain each other
+/// or have no address in common. Of equal ones the first counts.
+fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step<u128, u32>> {
     let mut blocks: Vec<(Block, u32)> = blocks.zip(0..).collect();
     // It ends what is around it: a route of IPv6 leads no address of IPv4 anywhere.
     blocks.push((Block::IPV4, NONE));
     blocks.sort_by_key(|(block, place)| (block.base, block.length, Reverse(*place)));
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps = Vec::new();
     // The blocks that contain the address that is come to: their last addresses.
     let mut around: Vec<(u128, u32)> = Vec::new();
     for next in blocks.into_iter().map(Some).chain([None]) {
@@ -250,19 +238,16 @@ fn steps(blocks: impl Iterator<Item = Block>) -> Vec<Step> {
             |(last, _): &mut (u128, u32)| next.is_none_or(|(block, _)| *last < block.base);
         while let Some((last, _)) = around.pop_if(is_over) {
             let place = around.last().map_or(NONE, |(_, place)| *place);
-            steps.extend(last.checked_add(1).map(|from| Step { from, place }));
+            steps.extend(last.checked_add(1).map(|from| (from, place)));
         }
         if let Some((block, place)) = next {
-            steps.push(Step {
-                from: block.base,
-                place,
-            });
+            steps.push((block.base, place));
             around.push((block.last(), place));
         }
     }
     // Where several begin or end, the last word counts.
     steps.reverse();
-    steps.dedup_by_key(|step| step.from);
+    steps.dedup_by_key(|(from, _)| *from);
     steps.reverse();
     steps
 }
