@@ -4,45 +4,47 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The value of one to eight ASCII digits that start at `start`, read as one word.
+/// Bytes that are read of a text at once. What follows the text does not matter.
+pub(super) const PIECE: usize = 16;
+
+/// The value of one to eight ASCII digits, the first one in the lowest byte. What is above them does not matter.
 #[inline(always)]
-fn up_to_eight(text: &[u8], start: usize, digits: usize) -> Option<u64> {
-    let word = u64::from_le_bytes(*text.get(start..)?.first_chunk()?);
-    // The digits move to the high bytes; the low ones become leading zeros.
-    let gap = 8 * (8 - digits as u32);
-    let word = (word << gap) | ((ZEROS >> 1) >> (63 - gap));
-    let not_digits = ((word & 0xf0f0_f0f0_f0f0_f0f0) ^ ZEROS)
-        | ((word.wrapping_add(0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) ^ ZEROS);
+fn up_to_eight(word: u64, digits: usize) -> Option<u64> {
+    // The digits move to the high bytes; below them are leading zeros.
+    let word = (word ^ ZEROS) << (8 * (8 - digits as u32));
+    // The top bit of a byte becomes set by whatever is more than nine.
+    let not_digits = (word | word.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080;
     if not_digits != 0 {
         return None;
     }
-    let word = (word & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(2561) >> 8;
+    let word = word.wrapping_mul(2561) >> 8;
     let word = (word & 0x00ff_00ff_00ff_00ff).wrapping_mul(6_553_601) >> 16;
     Some((word & 0x0000_ffff_0000_ffff).wrapping_mul(42_949_672_960_001) >> 32)
 }
 
-/// The unsigned decimal integer that stands in `text[start..end]`. Some bytes must follow `end`
-/// for the fast way; without them the slow way gives the same answer.
+/// The unsigned decimal integer that `text` begins with and that has so many bytes. Without a [`PIECE`] the slow way gives
+/// the same answer.
 #[inline(always)]
-pub(super) fn integer(text: &[u8], start: usize, end: usize) -> Option<u64> {
-    match end - start {
-        digits @ 1..=8 if start + 8 <= text.len() => up_to_eight(text, start, digits),
+pub(super) fn integer(text: &[u8], len: usize) -> Option<u64> {
+    let Some(piece) = text.first_chunk::<PIECE>() else {
+        return any_length(text.get(..len)?);
+    };
+    let piece = u128::from_le_bytes(*piece);
+    match len {
+        1..=8 => up_to_eight(piece as u64, len),
         // Times in seconds have ten digits.
-        10 if start + 8 <= text.len() => {
-            let high = up_to_eight(text, start, 8)?;
-            let [tens, ones] = *text.get(start + 8..)?.first_chunk()?;
+        10 => {
+            let high = up_to_eight(piece as u64, 8)?;
+            let [tens, ones, ..] = ((piece >> 64) as u64).to_le_bytes();
             let (tens, ones) = (u64::from(tens ^ b'0'), u64::from(ones ^ b'0'));
             ((tens <= 9) & (ones <= 9)).then_some(high * 100 + tens * 10 + ones)
         }
-        digits @ 9..=16 => {
-            let split = end - 8;
-            let low = up_to_eight(text, split, 8)?;
-            if split + 8 > text.len() || start + 8 > text.len() {
-                return any_length(text.get(start..end)?);
-            }
-            Some(up_to_eight(text, start, digits - 8)? * 100_000_000 + low)
+        9..=16 => {
+            let low = (piece << (8 * (PIECE - len))) >> 64;
+            let low = up_to_eight(low as u64, 8)?;
+            Some(up_to_eight(piece as u64, len - 8)? * 100_000_000 + low)
         }
-        _ => any_length(text.get(start..end)?),
+        _ => any_length(text.get(..len)?),
     }
 }
 
@@ -79,12 +81,12 @@ pub(super) fn epoch_seconds(value: u64) -> (u64, bool) {
     (value / unit, true)
 }
 
-/// The IPv4 address that stands in `text[start..end]`, as strict as the standard library: four
-/// octets, no leading zeros. Some bytes must follow `end` for the fast way.
+/// The IPv4 address that `text` begins with and that has so many bytes, as strict as the standard library: four
+/// octets, no leading zeros. Some bytes must follow it for the fast way.
 #[inline(always)]
-pub(super) fn ipv4(text: &[u8], start: usize, end: usize) -> Option<u32> {
-    let Some(window) = text.get(start..).and_then(|t| t.first_chunk::<20>()) else {
-        return std::str::from_utf8(text.get(start..end)?)
+pub(super) fn ipv4(text: &[u8], len: usize) -> Option<u32> {
+    let Some(window) = text.first_chunk::<20>() else {
+        return std::str::from_utf8(text.get(..len)?)
             .ok()?
             .parse::<Ipv4Addr>()
             .ok()
@@ -108,7 +110,7 @@ pub(super) fn ipv4(text: &[u8], start: usize, end: usize) -> Option<u32> {
         at += digits + 1;
     }
     // Each octet but the last is followed by a dot; the last one ends where the text does.
-    (faults == 0 && at == end - start + 1).then_some(address)
+    (faults == 0 && at == len + 1).then_some(address)
 }
 
 /// Addresses of IPv4 that were read lately. Rows show the same ones again and again, and to know a text takes less than
@@ -134,20 +136,19 @@ impl Default for RecentAddresses {
 impl RecentAddresses {
     /// As [`ipv4`].
     #[inline(always)]
-    pub(super) fn ipv4(&mut self, text: &[u8], start: usize, end: usize) -> Option<u32> {
-        let len = end - start;
-        let piece = text.get(start..).and_then(|rest| rest.first_chunk());
-        let Some(piece) = piece.filter(|_| (1..16).contains(&len)) else {
-            return ipv4(text, start, end);
+    pub(super) fn ipv4(&mut self, text: &[u8], len: usize) -> Option<u32> {
+        let piece = text.first_chunk::<PIECE>();
+        let Some(piece) = piece.filter(|_| (1..PIECE).contains(&len)) else {
+            return ipv4(text, len);
         };
         // The text in the upper bytes, its length in the lowest one.
-        let key = u128::from_le_bytes(*piece) << (8 * (16 - len)) | len as u128;
+        let key = u128::from_le_bytes(*piece) << (8 * (PIECE - len)) | len as u128;
         let mixed = ((key >> 64) as u64 ^ key as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = self.slots.get_mut((mixed >> 32) as usize % RECENT)?;
         if slot.0 == key {
             return Some(slot.1);
         }
-        let address = ipv4(text, start, end)?;
+        let address = ipv4(text, len)?;
         *slot = (key, address);
         Some(address)
     }
@@ -259,17 +260,16 @@ mod tests {
     }
 
     fn both_integers(text: &str) -> (Option<u64>, Option<u64>) {
-        let with_room = integer(&padded(text), 2, 2 + text.len());
-        (with_room, integer(text.as_bytes(), 0, text.len()))
+        let with_room = integer(&padded(text)[2..], text.len());
+        (with_room, integer(text.as_bytes(), text.len()))
     }
 
     fn both_addresses(text: &str) -> (Option<IpAddr>, Option<IpAddr>) {
-        let read = |bytes: &[u8], start: usize, end: usize| match ipv4(bytes, start, end) {
+        let read = |bytes: &[u8]| match ipv4(bytes, text.len()) {
             Some(address) => Some(IpAddr::from(Ipv4Addr::from_bits(address))),
-            None => ipv6(&bytes[start..end]).map(|(address, _)| address.into()),
+            None => ipv6(&bytes[..text.len()]).map(|(address, _)| address.into()),
         };
-        let with_room = read(&padded(text), 2, 2 + text.len());
-        (with_room, read(text.as_bytes(), 0, text.len()))
+        (read(&padded(text)[2..]), read(text.as_bytes()))
     }
 
     proptest! {
@@ -314,11 +314,10 @@ mod tests {
         ) {
             let mut recent = RecentAddresses::default();
             for text in texts.iter().chain(&texts) {
-                let bytes = padded(text);
-                let span = 2..2 + text.len();
-                prop_assert_eq!(recent.ipv4(&bytes, span.start, span.end), ipv4(&bytes, span.start, span.end));
-                let alone = recent.ipv4(text.as_bytes(), 0, text.len());
-                prop_assert_eq!(alone, ipv4(text.as_bytes(), 0, text.len()));
+                let bytes = &padded(text)[2..];
+                prop_assert_eq!(recent.ipv4(bytes, text.len()), ipv4(bytes, text.len()));
+                let alone = recent.ipv4(text.as_bytes(), text.len());
+                prop_assert_eq!(alone, ipv4(text.as_bytes(), text.len()));
             }
         }
 

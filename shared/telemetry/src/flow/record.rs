@@ -84,11 +84,12 @@ impl Cell {
         end: usize,
         recent: &mut RecentAddresses,
     ) -> bool {
-        let Some(first) = text.get(start).copied() else {
+        let Some(rest @ [first, ..]) = text.get(start..) else {
             return false;
         };
+        let (first, len) = (*first, end - start);
         (self.start, self.end) = (start as u32, end as u32);
-        if end == start || (first == b'-' && end - start == 1) {
+        if len == 0 || (first == b'-' && len == 1) {
             (self.kind, self.verbatim) = (CellKind::Absent, false);
             return true;
         }
@@ -96,11 +97,11 @@ impl Cell {
         self.verbatim = true;
         match cell_type.kind {
             CellKind::Integer => {
-                let Some(value) = integer(text, start, end) else {
+                let Some(value) = integer(rest, len) else {
                     return false;
                 };
                 self.value = value;
-                self.verbatim = first != b'0' || end - start == 1;
+                self.verbatim = first != b'0' || len == 1;
                 if cell_type.epoch {
                     let (seconds, converted) = epoch_seconds(value);
                     self.value = seconds;
@@ -108,14 +109,14 @@ impl Cell {
                 }
                 self.value <= cell_type.max
             }
-            CellKind::Ipv4 => match recent.ipv4(text, start, end) {
+            CellKind::Ipv4 => match recent.ipv4(rest, len) {
                 Some(address) => {
                     self.value = u64::from(address);
                     true
                 }
                 None => {
                     self.kind = CellKind::Ipv6;
-                    let Some((_, is_recommended)) = text.get(start..end).and_then(ipv6) else {
+                    let Some((_, is_recommended)) = rest.get(..len).and_then(ipv6) else {
                         return false;
                     };
                     // IPv6 has many spellings: only one leaves here.

@@ -307,7 +307,10 @@ impl<R: Read> TextReader<R> {
         let (mut token, mut base, mut at) = (start, start, start);
         let mut separator = b' ';
         let mut mask = separators(block.get(base..)?.first_chunk()?);
-        for (cell_type, cell) in plan.types.iter().zip(&mut self.cells) {
+        // Not zipped, which would count both by one number that is multiplied for each.
+        let mut types = plan.types.iter();
+        for cell in &mut self.cells {
+            let cell_type = types.next()?;
             // The line ended before its columns did.
             if separator == b'\n' {
                 return None;
