@@ -804,14 +804,29 @@ fn statistics<T>(least: Option<T>, most: Option<T>, nulls: usize) -> ValueStatis
     ValueStatistics::new(least, most, None, Some(nulls as u64), false)
 }
 
+/// The first bytes of a text, in the order of texts.
+#[inline]
+fn head(text: &[u8]) -> Option<u64> {
+    text.first_chunk().map(|head| u64::from_be_bytes(*head))
+}
+
 /// The least and the greatest of texts, by their bytes.
 #[derive(Default)]
 struct Bounds {
     edges: Option<(Vec<u8>, Vec<u8>)>,
+    /// How these begin, so that most texts need not be compared.
+    heads: Option<(u64, u64)>,
 }
 
 impl Bounds {
     fn add(&mut self, text: &[u8]) {
+        match (head(text), self.heads) {
+            (Some(head), Some((least, most))) if least < head && head < most => {}
+            _ => self.compare(text),
+        }
+    }
+
+    fn compare(&mut self, text: &[u8]) {
         let Some((least, most)) = &mut self.edges else {
             self.edges = Some((text.to_vec(), text.to_vec()));
             return;
@@ -823,6 +838,7 @@ impl Bounds {
             most.clear();
             most.extend_from_slice(text);
         }
+        self.heads = head(least).zip(head(most));
     }
 
     fn statistics(self, nulls: usize) -> Option<Statistics> {
