@@ -365,7 +365,7 @@ impl ChunkWriter {
             (value, value != u64::MAX)
         });
         self.distinct
-            .index(&self.numbers, ANY, usize::MAX, &mut self.indices);
+            .index(&self.numbers, ANY, &mut self.indices, |_, _| true);
         let mut bounds = Bounds::default();
         let mut text = Vec::new();
         for value in &self.distinct.values {
@@ -451,14 +451,21 @@ impl ChunkWriter {
     ) -> Body<'b> {
         let values = self.numbers.len();
         let as_plain = values * bytes;
-        // With more of them, they alone take more than what else there is.
-        let worth = as_delta.min(as_plain) / bytes;
-        let most = MAX_INTEGERS.min(values / 2).min(worth);
+        let most = MAX_INTEGERS.min(values / 2);
+        let least = as_delta.min(as_plain);
         let distinct = &mut self.distinct;
-        let is_small = distinct.index(&self.numbers, range, most, &mut self.indices);
+        let is_indexed = distinct.index(
+            &self.numbers,
+            range,
+            &mut self.indices,
+            |entries, places| {
+                let indices = rle::size(places, index_width(entries));
+                entries <= most && entries * bytes + indices * values / places.len() <= least
+            },
+        );
         let entries = self.distinct.values.len();
         let width = index_width(entries);
-        let as_dictionary = if is_small {
+        let as_dictionary = if is_indexed && entries <= most {
             rle::size(&self.indices, width) + entries * bytes
         } else {
             usize::MAX
@@ -868,18 +875,19 @@ const FIRST_SLOTS: usize = 1 << 10;
 /// Between the least and the greatest number, less than this: each number there has a slot of its own. Ports have.
 const DIRECT: u64 = 1 << 16;
 
-/// Numbers that are taken before it is looked at whether there are too many values.
-const COUNTED_AFTER: usize = 1 << 10;
+/// Numbers that are taken before it is asked for the first time whether that is worth it; then after each as many again
+/// as there are.
+const ASKED_AFTER: usize = 1 << 12;
 
 impl Distinct {
-    /// Gives the place of each number among the values. False, and no places, when there are more than `most`.
-    /// They are in this range.
+    /// Gives the place of each number among the values. False, and no places, once that is no longer worth it: this is
+    /// asked now and then, with how many values there are and the places so far. The numbers are in this range.
     fn index(
         &mut self,
         numbers: &[u64],
         (least, greatest): (u64, u64),
-        most: usize,
         places: &mut Vec<u32>,
+        is_worth: impl Fn(usize, &[u32]) -> bool,
     ) -> bool {
         self.values.clear();
         self.slots.clear();
@@ -892,7 +900,10 @@ impl Distinct {
             FIRST_SLOTS
         };
         self.slots.resize(slots, 0);
-        for part in numbers.chunks(COUNTED_AFTER) {
+        let (mut rest, mut count) = (numbers, ASKED_AFTER);
+        while !rest.is_empty() {
+            let part;
+            (part, rest) = rest.split_at(count.min(rest.len()));
             if is_direct {
                 places.extend(part.iter().map(|number| self.place_from(least, *number)));
             } else {
@@ -906,7 +917,8 @@ impl Distinct {
                     place
                 }));
             }
-            if self.values.len() > most {
+            count = places.len();
+            if !rest.is_empty() && !is_worth(self.values.len(), places) {
                 places.clear();
                 return false;
             }
