@@ -728,7 +728,7 @@ fn side_cells<'s>(
 ) -> impl Iterator<Item = Cell<'s>> + use<'s> {
     let values = fields.iter().enumerate();
     let values = values.filter_map(|(place, field)| Some((place, side.value(*field)?.into())));
-    let tags = side.tags.iter().filter_map(|(key, value)| {
+    let tags = side.party.tags.iter().filter_map(|(key, value)| {
         let number = keys.iter().position(|known| **known == **key)?;
         Some((fields.len() + number, ColumnValue::Text(value)))
     });

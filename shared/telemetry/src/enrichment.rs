@@ -24,4 +24,4 @@ pub mod transfer;
 pub use enricher::{Device, Enricher, Enrichment, Options, Origin};
 pub use field::{FieldSet, FieldValue, FlowField, Level, SideField};
 pub use resolution::{LoadShard, Loaded};
-pub use side::{How, Side, Status};
+pub use side::{How, Party, Side, Status};

@@ -214,7 +214,10 @@ impl<'e> Enrichment<'e> {
 
     /// The tags of a side that are chosen and there: keys and values.
     pub fn tags(&self, end: End) -> impl Iterator<Item = (&'e str, &'e str)> + use<'e> {
-        let tags = self.side(end).map(|side| &*side.tags).unwrap_or_default();
+        let tags = self
+            .side(end)
+            .map(|side| &*side.party.tags)
+            .unwrap_or_default();
         tags.iter().map(|(key, value)| (&**key, &**value))
     }
 
@@ -295,9 +298,12 @@ struct Own {
     rejected: bool,
 }
 
-/// Sides and facts that are kept at most. Beyond it, all are made anew: it bounds memory. A record adds a few, for which
-/// lists that double do not double once more.
+/// Parties, facts and seats that are kept at most. Beyond it, all are made anew: it bounds memory. A record adds a few,
+/// for which lists that double do not double once more.
 const MAX_KEPT: usize = (1 << 14) - 16;
+
+/// The same of sides, which are small, and of which each party has some: as many as ways it is found in.
+const MAX_SIDES: usize = (1 << 16) - 16;
 
 /// Slots of what was shown, at most: there are few ways to show something.
 const MOST_SHOWN: usize = 1 << 13;
@@ -388,6 +394,15 @@ impl Enricher {
         }
     }
 
+    /// Forgets what is kept, if it is too much.
+    #[inline]
+    fn make_room(&mut self) {
+        let others = self.kept.facts.len().max(self.seats.len());
+        if self.kept.sides.len() > MAX_SIDES || others.max(self.resolver.parties()) > MAX_KEPT {
+            self.forget();
+        }
+    }
+
     /// Forgets what is kept, which gives all numbers anew.
     fn forget(&mut self) {
         self.generation += 1;
@@ -429,11 +444,7 @@ impl Enricher {
             // The same bytes in other columns say something else.
             self.seats.clear();
         }
-        if self.kept.sides.len().max(self.kept.facts.len()) > MAX_KEPT
-            || self.seats.len() > MAX_KEPT
-        {
-            self.forget();
-        }
+        self.make_room();
         let (values, columns) = (Values::of(flow), self.plan.columns);
         let time = values.integer(columns.start).unwrap_or_default();
         let time = u32::try_from(time).unwrap_or(u32::MAX);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::aws_ranges::AwsRanges;
 use super::enricher::Mixing;
 use super::geography::Geography;
-use super::side::{How, Status};
+use super::side::{How, Party, Status};
 use super::transfer::{Hybrid, InterfaceKind, Place};
 use crate::flow::record::FlowDirection;
 use crate::index::directory::{Directory, PlacedBlockRow};
@@ -33,7 +33,7 @@ mod names;
 mod reach;
 mod strangers;
 
-use description::interface_kind;
+use description::{Whom, interface_kind};
 use names::Names;
 use reach::other_end;
 pub(super) use strangers::Strangers;
@@ -251,6 +251,7 @@ pub(super) struct Resolver {
     ranges: Option<Arc<AwsRanges>>,
     geography: Option<Arc<Geography>>,
     names: Names,
+    parties: HashMap<Whom, Arc<Party>, Mixing>,
     /// Public addresses of which nothing is known, by the shard they are seen from.
     strangers: HashMap<u16, Option<Arc<Strangers>>, Mixing>,
     /// Seconds after which what was collected counts as stale.
@@ -304,6 +305,7 @@ impl Resolver {
             ranges,
             geography,
             names: Names::default(),
+            parties: HashMap::default(),
             strangers: HashMap::default(),
             max_age,
         }
@@ -314,9 +316,10 @@ impl Resolver {
         self.directory.ready()
     }
 
-    /// Forgets what was told, which sides refer to: only when no side is kept.
+    /// Forgets what was told, which sides refer to, and parties: only when no side is kept.
     pub fn forget(&mut self) {
         self.names.clear();
+        self.parties.clear();
         self.told.truncate(1);
         self.told_places.clear();
     }

@@ -82,7 +82,7 @@ hows! {
     NoAddress = "no-address" Miss "The record has no address";
 }
 
-/// A side of a flow. What is not known is absent. Sides share the texts that many of them have.
+/// A side of a flow: who it is, and how that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
     /// Whether it is known.
@@ -91,7 +91,17 @@ pub struct Side {
     pub how: How,
     /// Where the address belongs.
     pub place: Place,
-    /// What kind of interface has it.
+    /// When an interface that vanished was last seen, Unix seconds.
+    pub seen: Option<u32>,
+    /// Who it is. Sides share it: the same interface is found in several ways.
+    pub party: Arc<Party>,
+}
+
+/// What is known of who has an address, however it was found. What is not known is absent. Parties share the texts that
+/// many of them have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// What kind of interface has the address.
     pub kind: InterfaceKind,
     /// Owner of the interface, subnet or VPC.
     pub account_id: Option<Arc<str>>,
@@ -129,8 +139,6 @@ pub struct Side {
     pub security_groups: Arc<[Arc<str>]>,
     /// The tags that were chosen and are there.
     pub tags: Box<[(Arc<str>, Arc<str>)]>,
-    /// When an interface that vanished was last seen, Unix seconds.
-    pub seen: Option<u32>,
     /// Country.
     pub country: Option<Arc<str>>,
     /// Autonomous system.
@@ -149,11 +157,33 @@ impl Side {
         match field {
             SideField::Status => Some(FieldValue::Text(self.status.label())),
             SideField::How => Some(FieldValue::Text(self.how.label())),
+            SideField::Seen => self.seen.map(|seen| FieldValue::Integer(seen.into())),
+            _ => self.party.value(field),
+        }
+    }
+
+    /// What decides on the class of data transfer.
+    pub fn end(&self) -> transfer::End<'_> {
+        let party = &*self.party;
+        transfer::End {
+            place: self.place,
+            kind: party.kind,
+            vpc: party.vpc_id.as_deref(),
+            region: party.region.as_deref().or(party.service_region.as_deref()),
+            zone: party.az_id.as_deref(),
+            service: party.service.as_deref(),
+        }
+    }
+}
+
+impl Party {
+    /// A field's value; absent of those that depend on how it was found.
+    fn value(&self, field: SideField) -> Option<FieldValue<'_>> {
+        match field {
             SideField::SecurityGroups => {
                 let groups = &*self.security_groups;
                 (!groups.is_empty()).then_some(FieldValue::Texts(groups))
             }
-            SideField::Seen => self.seen.map(|seen| FieldValue::Integer(seen.into())),
             SideField::Asn => self.asn.map(|asn| FieldValue::Integer(asn.into())),
             _ => self.text(field).map(FieldValue::Text),
         }
@@ -186,17 +216,5 @@ impl Side {
             | SideField::Asn => &None,
         };
         text.as_deref()
-    }
-
-    /// What decides on the class of data transfer.
-    pub fn end(&self) -> transfer::End<'_> {
-        transfer::End {
-            place: self.place,
-            kind: self.kind,
-            vpc: self.vpc_id.as_deref(),
-            region: self.region.as_deref().or(self.service_region.as_deref()),
-            zone: self.az_id.as_deref(),
-            service: self.service.as_deref(),
-        }
     }
 }

@@ -160,8 +160,8 @@ impl Demands<'_> {
                 (Some(_), _) if is_excused => "not to be known",
                 (Some(what), _) => outcome.fault(end, flow, truth, side, format!("wrong: {what}")),
                 (_, Some(what)) => outcome.fault(end, flow, truth, side, format!("missed: {what}")),
-                _ if side.interface_id.is_some() => "interface",
-                _ if side.vpc_id.is_some() => "VPC",
+                _ if side.party.interface_id.is_some() => "interface",
+                _ if side.party.vpc_id.is_some() => "VPC",
                 _ if side.status == Status::Miss => "miss",
                 _ => "elsewhere",
             };
@@ -202,11 +202,11 @@ impl Outcome {
             flow.row,
             side.status,
             side.how,
-            side.interface_id,
-            side.subnet_id,
-            side.vpc_id,
-            side.account_id,
-            side.region,
+            side.party.interface_id,
+            side.party.subnet_id,
+            side.party.vpc_id,
+            side.party.account_id,
+            side.party.region,
             flow.way,
         ));
         "fault"
@@ -235,7 +235,7 @@ fn wrong(estate: &Estate, side: &Side, truth: &Truth, time: i64) -> Option<Strin
     // Who had it when AWS was asked before or after may have gone, or not have come, when nobody had it.
     let may_be_gone = holder.is_none()
         && estate.interfaces.iter().enumerate().any(|(at, interface)| {
-            side.interface_id.as_deref() == Some(interface.id.as_str())
+            side.party.interface_id.as_deref() == Some(interface.id.as_str())
                 && is_uncertain(estate, at, truth.address, time)
         });
     let vpc_of = vpc.map(|at| &estate.vpcs[at]);
@@ -248,22 +248,22 @@ fn wrong(estate: &Estate, side: &Side, truth: &Truth, time: i64) -> Option<Strin
     let of_holder = [
         (
             "interface",
-            &side.interface_id,
+            &side.party.interface_id,
             holder.map(|holder| holder.id.as_str()),
         ),
-        ("instance", &side.instance_id, instance),
+        ("instance", &side.party.instance_id, instance),
     ];
     let of_place = [
-        ("VPC", &side.vpc_id, vpc_of.map(|vpc| vpc.id.as_str())),
+        ("VPC", &side.party.vpc_id, vpc_of.map(|vpc| vpc.id.as_str())),
         (
             "subnet",
-            &side.subnet_id,
+            &side.party.subnet_id,
             truth.subnet.map(|at| estate.subnets[at].id.as_str()),
         ),
-        ("zone", &side.az_id, zone.as_deref()),
+        ("zone", &side.party.az_id, zone.as_deref()),
         (
             "region",
-            &side.region,
+            &side.party.region,
             vpc_of.map(|vpc| REGIONS[vpc.region].0),
         ),
     ];
@@ -277,9 +277,9 @@ fn wrong(estate: &Estate, side: &Side, truth: &Truth, time: i64) -> Option<Strin
     }
     let owner = holder.map(|holder| account(holder.owner));
     let host = vpc_of.map(|vpc| account(vpc.account));
-    match side.account_id.as_deref() {
+    match side.party.account_id.as_deref() {
         // Of a shared subnet the owner is told where the interface is not known.
-        Some(said) if side.interface_id.is_none() && host == Some(said) => None,
+        Some(said) if side.party.interface_id.is_none() && host == Some(said) => None,
         Some(_) if may_be_gone => None,
         Some(said) if owner != Some(said) => Some(format!("account {said}, and it is {owner:?}")),
         _ => None,
@@ -292,25 +292,37 @@ fn missed(estate: &Estate, side: &Side, truth: &Truth) -> Option<&'static str> {
     let is_instance = holder.is_some_and(|holder| matches!(holder.kind, Kind::Instance(_)));
     let wanted = [
         ("a hit", side.status != Status::Miss, true),
-        ("the VPC", side.vpc_id.is_some(), truth.vpc.is_some()),
+        ("the VPC", side.party.vpc_id.is_some(), truth.vpc.is_some()),
         (
             "the account",
-            side.account_id.is_some(),
+            side.party.account_id.is_some(),
             truth.vpc.is_some(),
         ),
-        ("the region", side.region.is_some(), truth.vpc.is_some()),
+        (
+            "the region",
+            side.party.region.is_some(),
+            truth.vpc.is_some(),
+        ),
         (
             "the subnet",
-            side.subnet_id.is_some(),
+            side.party.subnet_id.is_some(),
             truth.subnet.is_some(),
         ),
-        ("the zone", side.az_id.is_some(), truth.subnet.is_some()),
+        (
+            "the zone",
+            side.party.az_id.is_some(),
+            truth.subnet.is_some(),
+        ),
         (
             "the interface",
-            side.interface_id.is_some(),
+            side.party.interface_id.is_some(),
             holder.is_some(),
         ),
-        ("the instance", side.instance_id.is_some(), is_instance),
+        (
+            "the instance",
+            side.party.instance_id.is_some(),
+            is_instance,
+        ),
     ];
     wanted
         .into_iter()

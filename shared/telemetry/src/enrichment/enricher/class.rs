@@ -32,7 +32,7 @@ impl Class {
             region: end.region.map(Into::into),
             zone: end.zone.map(Into::into),
             service: end.service.map(Into::into),
-            logged: side.logged,
+            logged: side.party.logged,
         }
     }
 
@@ -76,7 +76,7 @@ struct Sort {
 /// A class in numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
-    /// The number of its sort: there are fewer than [`MAX_KEPT`](super::MAX_KEPT) sides, and so of sorts.
+    /// The number of its sort: there are fewer than [`MAX_SIDES`](super::MAX_SIDES) sides, and so of sorts.
     pub(super) sort: u16,
     vpc: u32,
     zone: u32,

@@ -348,8 +348,9 @@ impl Enricher {
     /// What logged a record: its id, kind and name, and why the index does not help with it.
     pub(super) fn device(&self, own: Option<&Side>, near: &Near) -> DeviceFacts {
         let told = self.resolver.told(near.told);
-        let vpc = own.and_then(|own| own.vpc_id.as_ref());
-        let subnet = own.and_then(|own| own.subnet_id.as_ref());
+        let party = own.map(|own| &*own.party);
+        let vpc = party.and_then(|party| party.vpc_id.as_ref());
+        let subnet = party.and_then(|party| party.subnet_id.as_ref());
         let interface = told.and_then(|told| told.interface_id.as_ref());
         let gateway = told.and_then(|told| told.resource_id.as_ref());
         let stale = own.is_some_and(|own| own.status == Status::Stale);
@@ -359,13 +360,16 @@ impl Enricher {
                 let folder = Arc::from(self.origin.folder.as_str());
                 return (Some(folder), Some("folder"), None, trouble);
             }
-            Device::Vpc if vpc.is_some() => (vpc, "vpc", own.and_then(|o| o.vpc_name.as_ref())),
+            Device::Vpc if vpc.is_some() => {
+                (vpc, "vpc", party.and_then(|party| party.vpc_name.as_ref()))
+            }
             Device::Subnet if subnet.is_some() => {
-                (subnet, "subnet", own.and_then(|o| o.subnet_name.as_ref()))
+                let name = party.and_then(|party| party.subnet_name.as_ref());
+                (subnet, "subnet", name)
             }
             // What is asked for is not known; the interface always is.
             _ if interface.is_some() => {
-                let name = own.and_then(|own| own.resource_name.as_ref());
+                let name = party.and_then(|party| party.resource_name.as_ref());
                 (interface, "interface", name)
             }
             _ => (gateway, "nat-gateway", None),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::facts::{CarriedKey, Facts};
-use super::{Device, Enricher, Enrichment, MAX_KEPT, Own, Resolved, nothing};
+use super::{Device, Enricher, Enrichment, Own, Resolved, nothing};
 use crate::enrichment::protocol::keyword;
 use crate::enrichment::resolution::{NONE, Near, Resolver};
 use crate::enrichment::side::How;
@@ -23,9 +23,7 @@ enum FirewallPlace {
 impl Enricher {
     /// An entry of a Network Firewall log.
     pub(super) fn firewall(&mut self, entry: &FirewallRecord) -> Enrichment<'_> {
-        if self.kept.sides.len().max(self.kept.facts.len()) > MAX_KEPT {
-            self.forget();
-        }
+        self.make_room();
         let resolved = self.firewall_resolved(entry);
         let protocol = entry.event(&["proto"]).and_then(|proto| proto.as_str());
         let own = Own {
@@ -113,7 +111,7 @@ impl Enricher {
             (transfer, per_gb) = self.carried(Log::Firewall, FlowDirection::Ingress, here, ends);
             let unseen = [source, destination]
                 .iter()
-                .all(|side| side.logged != Some(true));
+                .all(|side| side.party.logged != Some(true));
             counted = key.is_flow.then_some(unseen);
         }
         let subnet = shard.and_then(|shard| {

@@ -184,7 +184,7 @@ impl Enricher {
             };
             (transfer, per_gb) = self.carried(log, direction, here, [source, destination]);
             // What came in was counted where it was sent, or else here; what goes out came in.
-            let unseen = source.logged != Some(true);
+            let unseen = source.party.logged != Some(true);
             counted = Some(direction == FlowDirection::Ingress && unseen);
         }
         let (device, device_type) = match self.options.device {

@@ -1,23 +1,62 @@
-//! Everything that is known of what a side was found to be.
+//! Everything that is known of who was found.
 
 use std::sync::Arc;
 
 use super::names::{DIRECTORY, Names};
 use super::{Found, Loaded, Resolver, link};
-use crate::enrichment::side::Side;
+use crate::enrichment::side::{Party, Side};
 use crate::enrichment::transfer::InterfaceKind;
 use crate::index::directory::Directory;
 use crate::index::format::Text;
 use crate::index::shard::{InterfaceRow, Shard, SubnetRow, VpcRow};
 
+/// Who was found, however it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Whom {
+    shard: u16,
+    vpc: u32,
+    subnet: u32,
+    interface: u32,
+    told: u32,
+}
+
 impl Resolver {
     /// Everything that is known of what was found.
     pub fn side(&mut self, found: &Found, tag_keys: &[Box<str>]) -> Side {
-        let told = self.told(found.told).cloned().unwrap_or_default();
-        let mut side = Side {
+        let whom = Whom {
+            shard: found.shard,
+            vpc: found.vpc,
+            subnet: found.subnet,
+            interface: found.interface,
+            told: found.told,
+        };
+        let party = match self.parties.get(&whom) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let party = Arc::new(self.party(&whom, tag_keys));
+                self.parties.insert(whom, Arc::clone(&party));
+                party
+            }
+        };
+        Side {
             status: found.status,
             how: found.how,
             place: found.place,
+            seen: (found.seen != 0).then_some(found.seen),
+            party,
+        }
+    }
+
+    /// How many parties are kept.
+    #[inline]
+    pub fn parties(&self) -> usize {
+        self.parties.len()
+    }
+
+    /// Everything that is known of who was found.
+    fn party(&mut self, whom: &Whom, tag_keys: &[Box<str>]) -> Party {
+        let told = self.told(whom.told).cloned().unwrap_or_default();
+        let mut party = Party {
             kind: InterfaceKind::Unknown,
             account_id: told.account_id,
             account_name: None,
@@ -37,7 +76,6 @@ impl Resolver {
             service: told.service,
             security_groups: Arc::default(),
             tags: Box::default(),
-            seen: (found.seen != 0).then_some(found.seen),
             country: told.country,
             asn: told.asn,
             as_org: told.as_org,
@@ -45,36 +83,32 @@ impl Resolver {
             service_region: told.service_region,
         };
         let names = &mut self.names;
-        if let Some(shard) = self
-            .shards
-            .get(found.shard as usize)
-            .and_then(Loaded::ready)
-        {
-            add_rows(&mut side, shard, names, found, tag_keys);
+        if let Some(shard) = self.shards.get(whom.shard as usize).and_then(Loaded::ready) {
+            add_rows(&mut party, shard, names, whom, tag_keys);
         }
         if let Some(directory) = self.directory.ready() {
-            add_names(&mut side, directory, names);
+            add_names(&mut party, directory, names);
         }
-        if side.subnet_name.is_none() {
-            side.subnet_name = self.shared_subnet_name(&side);
+        if party.subnet_name.is_none() {
+            party.subnet_name = self.shared_subnet_name(&party);
         }
-        side.kind = interface_kind(
-            side.resource_type.as_deref(),
-            side.interface_type.as_deref(),
+        party.kind = interface_kind(
+            party.resource_type.as_deref(),
+            party.interface_type.as_deref(),
         );
-        side
+        party
     }
 
     /// The name of a shared subnet: those it is shared with do not see its tags.
-    pub(super) fn shared_subnet_name(&mut self, side: &Side) -> Option<Arc<str>> {
-        let subnet = side.subnet_id.as_deref()?;
+    fn shared_subnet_name(&mut self, party: &Party) -> Option<Arc<str>> {
+        let subnet = party.subnet_id.as_deref()?;
         let (owner, region) = {
             let directory = self.directory.ready()?;
             let text = |text: Text| directory.file().text(text).map(str::to_owned);
-            let row = directory.vpcs(side.vpc_id.as_deref()?).next()?;
+            let row = directory.vpcs(party.vpc_id.as_deref()?).next()?;
             (text(row.owner)?, text(row.by.region)?)
         };
-        if side.account_id.as_deref() == Some(&*owner) {
+        if party.account_id.as_deref() == Some(&*owner) {
             return None;
         }
         let place = self.unit(&owner, &region);
@@ -84,12 +118,12 @@ impl Resolver {
     }
 }
 
-/// Adds what a shard knows; what was told stays. Sides share all texts but those that are of one interface only.
+/// Adds what a shard knows; what was told stays. Parties share all texts but those that are of one interface only.
 fn add_rows(
-    side: &mut Side,
+    party: &mut Party,
     shard: &Shard,
     names: &mut Names,
-    found: &Found,
+    whom: &Whom,
     tag_keys: &[Box<str>],
 ) {
     let file = shard.file();
@@ -100,62 +134,62 @@ fn add_rows(
     };
     let mut or_shared = |slot: &mut Option<Arc<str>>, text: Text| {
         if slot.is_none() {
-            *slot = names.text(found.shard, file, text);
+            *slot = names.text(whom.shard, file, text);
         }
     };
     let unit = shard.unit();
     if let Some(unit) = &unit {
-        or_shared(&mut side.region, unit.region);
+        or_shared(&mut party.region, unit.region);
     }
     let mut owner = Text::NONE;
-    let interface: Option<InterfaceRow> = file.follow(link(found.interface));
+    let interface: Option<InterfaceRow> = file.follow(link(whom.interface));
     if let Some(interface) = interface {
         owner = interface.account;
-        or_own(&mut side.interface_id, interface.id);
-        or_shared(&mut side.interface_type, interface.interface_type);
-        or_shared(&mut side.az_id, interface.zone_id);
-        let told_instance = side.instance_id.clone();
+        or_own(&mut party.interface_id, interface.id);
+        or_shared(&mut party.interface_type, interface.interface_type);
+        or_shared(&mut party.az_id, interface.zone_id);
+        let told_instance = party.instance_id.clone();
         if let Some(instance) = file.follow(interface.instance) {
-            or_own(&mut side.instance_id, instance.id);
+            or_own(&mut party.instance_id, instance.id);
             // The record may tell another instance than the index, which the name would not be of.
-            if told_instance.is_none() || side.instance_id.as_deref() == file.text(instance.id) {
-                or_own(&mut side.instance_name, instance.name);
+            if told_instance.is_none() || party.instance_id.as_deref() == file.text(instance.id) {
+                or_own(&mut party.instance_name, instance.name);
             }
         }
-        if let (Some(resource), None) = (file.follow(interface.resource), &side.resource_type) {
-            or_shared(&mut side.resource_type, resource.resource_type);
-            or_own(&mut side.resource_id, resource.id);
-            or_own(&mut side.resource_name, resource.name);
-            or_shared(&mut side.service, resource.service);
+        if let (Some(resource), None) = (file.follow(interface.resource), &party.resource_type) {
+            or_shared(&mut party.resource_type, resource.resource_type);
+            or_own(&mut party.resource_id, resource.id);
+            or_own(&mut party.resource_name, resource.name);
+            or_shared(&mut party.service, resource.service);
         }
-        side.logged = Some(interface.logged);
+        party.logged = Some(interface.logged);
     }
-    let subnet: Option<SubnetRow> = file.follow(link(found.subnet));
+    let subnet: Option<SubnetRow> = file.follow(link(whom.subnet));
     if let Some(subnet) = subnet {
-        or_shared(&mut side.subnet_id, subnet.id);
-        or_shared(&mut side.az_id, subnet.zone_id);
-        if side.subnet_id.as_deref() == file.text(subnet.id) {
-            or_shared(&mut side.subnet_name, subnet.name);
+        or_shared(&mut party.subnet_id, subnet.id);
+        or_shared(&mut party.az_id, subnet.zone_id);
+        if party.subnet_id.as_deref() == file.text(subnet.id) {
+            or_shared(&mut party.subnet_name, subnet.name);
         }
         if owner.is_none() {
             owner = subnet.account;
         }
-        side.logged = side.logged.or(Some(subnet.logged));
+        party.logged = party.logged.or(Some(subnet.logged));
     }
-    let vpc: Option<VpcRow> = file.follow(link(found.vpc));
+    let vpc: Option<VpcRow> = file.follow(link(whom.vpc));
     if let Some(vpc) = vpc {
-        or_shared(&mut side.vpc_id, vpc.id);
-        if side.vpc_id.as_deref() == file.text(vpc.id) {
-            or_shared(&mut side.vpc_name, vpc.name);
+        or_shared(&mut party.vpc_id, vpc.id);
+        if party.vpc_id.as_deref() == file.text(vpc.id) {
+            or_shared(&mut party.vpc_name, vpc.name);
         }
         if owner.is_none() {
             owner = vpc.account;
         }
-        side.logged = side.logged.or(vpc.logged.then_some(true));
+        party.logged = party.logged.or(vpc.logged.then_some(true));
     }
-    or_shared(&mut side.account_id, owner);
+    or_shared(&mut party.account_id, owner);
     if let Some(interface) = interface {
-        side.security_groups = names.groups(found.shard, file, interface.groups);
+        party.security_groups = names.groups(whom.shard, file, interface.groups);
         if !tag_keys.is_empty() {
             let mut texts = file.texts(interface.tags);
             let mut tags = Vec::new();
@@ -164,31 +198,31 @@ fn add_rows(
                     tags.push((key.into(), value.into()));
                 }
             }
-            side.tags = tags.into();
+            party.tags = tags.into();
         }
     }
 }
 
-/// Adds what the directory knows of a side.
-fn add_names(side: &mut Side, directory: &Directory, names: &mut Names) {
+/// Adds what the directory knows of a party.
+fn add_names(party: &mut Party, directory: &Directory, names: &mut Names) {
     let mut text = |text: Text| names.text(DIRECTORY, directory.file(), text);
-    if let Some(vpc) = side.vpc_id.clone()
-        && (side.vpc_name.is_none() || side.account_id.is_none() || side.region.is_none())
+    if let Some(vpc) = party.vpc_id.clone()
+        && (party.vpc_name.is_none() || party.account_id.is_none() || party.region.is_none())
     {
         let mut name = None;
         for row in directory.vpcs(&vpc) {
             name = name.or_else(|| text(row.name));
-            if side.account_id.is_none() {
-                side.account_id = text(row.owner);
+            if party.account_id.is_none() {
+                party.account_id = text(row.owner);
             }
-            if side.region.is_none() {
-                side.region = text(row.by.region);
+            if party.region.is_none() {
+                party.region = text(row.by.region);
             }
         }
-        side.vpc_name = side.vpc_name.take().or(name);
+        party.vpc_name = party.vpc_name.take().or(name);
     }
-    let account = side.account_id.as_deref();
-    side.account_name = account.and_then(|id| text(directory.account_name(id)));
+    let account = party.account_id.as_deref();
+    party.account_name = account.and_then(|id| text(directory.account_name(id)));
 }
 
 /// What kind of interface it is, by what it belongs to, else by its type.
