@@ -108,8 +108,10 @@ pub struct Column {
     pub(super) values: Values,
 }
 
-/// Values by row, those of the last rows left out when there are none.
+/// Values by row, those of the last rows left out when there are none. Every value that is put asks which they are: the
+/// answer is a byte of its own, and not hidden in what a part of them cannot be.
 #[derive(Debug)]
+#[repr(u8)]
 pub(super) enum Values {
     /// Numbers of texts.
     Texts { numbers: Vec<u32>, texts: Texts },
