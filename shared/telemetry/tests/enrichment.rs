@@ -7,13 +7,16 @@
     reason = "tests"
 )]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
-use telemetry::enrichment::{Enricher, Enrichment, FieldSet, FieldValue, Level, Loaded, Options};
+use telemetry::enrichment::{
+    Enricher, Enrichment, FieldSet, FieldValue, How, Level, Loaded, Options, Party,
+};
+use telemetry::flow::field::Field;
 use telemetry::flow::layout::FlowLogKind;
 use telemetry::generate::{self, Generator, LogFormat};
 use telemetry::index::{self, Directory, IndexUnit, Shard};
@@ -160,6 +163,68 @@ fn so_it_is_in_an_estate_of_thousands_of_interfaces() {
     }
     let hits = found_alike(&log, enrichers(&generate::answers()));
     assert!(hits > ROWS / 4, "{hits}");
+}
+
+#[test]
+fn all_ways_that_an_interface_is_found_in_share_what_is_known_of_it() {
+    let mut rows = Generator::new(LogFormat::VpcV5, 1, 1_795_190_000);
+    let mut log = rows.header().unwrap().into_bytes();
+    log.push(b'\n');
+    for _ in 0..20 * ROWS {
+        rows.row(&mut log);
+    }
+    let mut enricher = enrichers(&generate::answers())();
+    let mut ways: HashMap<*const Party, HashSet<How>> = HashMap::new();
+    let mut log = LogReader::open(&log[..], &ReadOptions::new(std::env::temp_dir())).unwrap();
+    while let Some(row) = log.next_row().unwrap() {
+        let Row::Record(record) = row else { continue };
+        let enrichment = enricher.enrich(&record);
+        for side in End::BOTH.map(|end| enrichment.side(end).unwrap()) {
+            let party = Arc::as_ptr(&side.party);
+            ways.entry(party).or_default().insert(side.how);
+        }
+    }
+    let several = ways.values().filter(|ways| ways.len() > 1).count();
+    assert!(several > 10, "{several} of {}", ways.len());
+}
+
+/// More interfaces than are kept: sides get numbers anew now and then, and are right before and after.
+#[test]
+fn numbers_of_sides_hold_until_they_are_given_anew() {
+    let mut enricher = enricher(FieldSet::parse("interface_id,account_id").unwrap());
+    let mut log = "version account-id interface-id srcaddr dstaddr start action\n".to_owned();
+    let interfaces = 20_000;
+    for at in (0..interfaces).chain(0..100) {
+        let [.., high, low] = u32::to_be_bytes(at);
+        log += &format!("2 123456789012 eni-{at} 10.0.{high}.{low} 192.0.2.1 1795189000 ACCEPT\n");
+    }
+    let mut sides = HashMap::new();
+    let mut generations = HashSet::new();
+    let mut most = 0;
+    let mut log = LogReader::open(log.as_bytes(), &ReadOptions::new(std::env::temp_dir())).unwrap();
+    while let Some(row) = log.next_row().unwrap() {
+        let Row::Record(Record::Flow(flow)) = row else {
+            panic!("no record");
+        };
+        let enrichment = enricher.enrich(&Record::Flow(flow));
+        let side = enrichment.side(End::Source).unwrap();
+        assert_eq!(
+            side.party.interface_id.as_deref(),
+            flow.text(Field::InterfaceId)
+        );
+        for (number, end) in [enrichment.source, enrichment.destination]
+            .into_iter()
+            .zip(End::BOTH)
+        {
+            let side = enrichment.side(end).unwrap();
+            let known = sides.entry((enrichment.generation, number));
+            assert_eq!(known.or_insert_with(|| side.clone()), side);
+            most = most.max(number);
+        }
+        generations.insert(enrichment.generation);
+    }
+    assert_eq!(generations.len(), 2);
+    assert!((10_000..interfaces).contains(&most), "{most}");
 }
 
 /// The same address is somebody else's behind another peering connection, and nobody's where routes to it drop.
