@@ -109,9 +109,14 @@ impl Texts {
 
     #[inline]
     fn short(&mut self, text: Words, len: usize) -> u32 {
-        let (words, last_len, number) = self.last;
-        if last_len == len && words == text {
-            return number;
+        let (words, last_len, number) = &self.last;
+        // Without a branch for each word, and without the copies that a comparison of lists makes.
+        let differ = words
+            .iter()
+            .zip(text)
+            .fold(0, |differ, (a, b)| differ | (a ^ b));
+        if *last_len == len && differ == 0 {
+            return *number;
         }
         let number = self.find_short(text, len);
         self.last = (text, len, number);
