@@ -144,8 +144,8 @@ pub struct ParquetEncoder {
     taken: Vec<Box<str>>,
     columns: Vec<FileColumn>,
     records: Table,
-    /// Where values of the flow that are the record's own stand.
-    own: [Option<usize>; FlowField::ALL.len()],
+    /// Values of the flow that are the record's own, and where they stand.
+    own: Vec<(FlowField, usize)>,
     sides: Shared,
     /// Fields of sides that are chosen for one of them at least: the columns of `sides`, before those of tags.
     side_fields: Vec<SideField>,
@@ -221,7 +221,7 @@ impl ParquetEncoder {
             taken: Vec::new(),
             columns: Vec::new(),
             records: Table::default(),
-            own: [None; FlowField::ALL.len()],
+            own: Vec::new(),
             is_mixed: false,
             parts: Default::default(),
             shows_facts: false,
@@ -330,8 +330,8 @@ impl ParquetEncoder {
                     Some(values.map(|(field, value)| (field as usize, value.into())))
                 });
             }
-            for (field, value) in enrichment.own_values() {
-                if let Some(Some(place)) = self.own.get(field as usize) {
+            for (field, place) in &self.own {
+                if let Some(value) = enrichment.own_value(*field) {
                     self.records.put(*place, value.into());
                 }
             }
@@ -497,9 +497,7 @@ impl ParquetEncoder {
             let is_chosen = fields.has_flow(*field) && !self.is_taken(field.name());
             if is_chosen && FlowField::OWN.contains(field) {
                 let place = self.add_own(rank, field.name(), column_type);
-                if let Some(own) = self.own.get_mut(*field as usize) {
-                    *own = Some(place);
-                }
+                self.own.push((*field, place));
             } else if is_chosen {
                 self.add_shared(
                     rank,
@@ -644,7 +642,7 @@ impl ParquetEncoder {
         self.is_mixed = false;
         self.columns.clear();
         self.records = Table::default();
-        self.own = [None; FlowField::ALL.len()];
+        self.own.clear();
     }
 }
 

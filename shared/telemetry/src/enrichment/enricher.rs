@@ -231,33 +231,28 @@ impl<'e> Enrichment<'e> {
     /// Values of the flow that are this record's own, in the order of the dictionary.
     #[inline]
     pub fn own_values(&self) -> impl Iterator<Item = (FlowField, FieldValue<'e>)> + use<'e> {
-        let rejection = self.rejection;
+        let this = *self;
+        let own = FlowField::OWN.into_iter();
+        own.filter_map(move |field| Some((field, this.own_value(field)?)))
+    }
+
+    /// A value of the flow that is this record's own; `None` of fields that are not [`FlowField::OWN`].
+    #[inline]
+    pub fn own_value(&self, field: FlowField) -> Option<FieldValue<'e>> {
         let text = |text: &'e str| (!text.is_empty()).then_some(FieldValue::Text(text));
-        let values = [
-            (
-                FlowField::TransferCostUsd,
-                self.cost.map(FieldValue::Decimal),
-            ),
-            (
-                FlowField::ProtocolName,
-                self.protocol_name.map(FieldValue::Text),
-            ),
-            (FlowField::TcpFlagNames, self.tcp_flag_names.and_then(text)),
-            (FlowField::RejectBy, rejection.and_then(|r| text(r.by))),
-            (FlowField::RejectId, rejection.and_then(|r| text(&r.id))),
-            (FlowField::RejectRule, rejection.and_then(|r| text(&r.rule))),
-            (
-                FlowField::RejectExplanation,
-                rejection.and_then(|r| text(&r.explanation)),
-            ),
-            (
-                FlowField::SampleRate,
-                (self.sample_rate > 1).then(|| FieldValue::Integer(self.sample_rate.into())),
-            ),
-        ];
-        values
-            .into_iter()
-            .filter_map(|(f, value)| Some((f, value?)))
+        match field {
+            FlowField::TransferCostUsd => self.cost.map(FieldValue::Decimal),
+            FlowField::ProtocolName => self.protocol_name.map(FieldValue::Text),
+            FlowField::TcpFlagNames => text(self.tcp_flag_names?),
+            FlowField::RejectBy => text(self.rejection?.by),
+            FlowField::RejectId => text(&self.rejection?.id),
+            FlowField::RejectRule => text(&self.rejection?.rule),
+            FlowField::RejectExplanation => text(&self.rejection?.explanation),
+            FlowField::SampleRate => {
+                (self.sample_rate > 1).then(|| FieldValue::Integer(self.sample_rate.into()))
+            }
+            _ => None,
+        }
     }
 }
 
