@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{
-    Enricher, Enrichment, FieldSet, FieldValue, How, Level, Loaded, Options, Party,
+    Enricher, Enrichment, FieldSet, FieldValue, FlowField, How, Level, Loaded, Options, Party,
+    SideField,
 };
 use telemetry::flow::field::Field;
 use telemetry::flow::layout::FlowLogKind;
@@ -128,6 +129,37 @@ fn a_record_is_enriched_alike_whatever_came_before_it() {
         .map(|log| found_alike(&log, || enricher(FieldSet::of(Level::Full))))
         .sum();
     assert!(hits > 100, "{hits}");
+}
+
+/// Each field has the value alone that it has among all of them, and comes without any other.
+#[test]
+fn only_what_is_chosen_is_added() {
+    let mut names: Vec<String> = FlowField::ALL.iter().map(|f| f.name().to_owned()).collect();
+    for end in End::BOTH {
+        let of_side = SideField::ALL.iter();
+        names.extend(of_side.map(|field| format!("{}{}", end.prefix(), field.name())));
+    }
+    let mut full = enricher(FieldSet::of(Level::Full));
+    let mut chosen: Vec<Enricher> = names
+        .iter()
+        .map(|name| enricher(FieldSet::parse(name).unwrap()))
+        .collect();
+    let mut seen = HashSet::new();
+    for log in logs() {
+        let options = ReadOptions::new(std::env::temp_dir());
+        let mut log = LogReader::open(&log[..], &options).unwrap();
+        while let Some(row) = log.next_row().unwrap() {
+            let Row::Record(record) = row else { continue };
+            let mut all = added(&full.enrich(&record));
+            for (name, enricher) in names.iter().zip(&mut chosen) {
+                let expected: Map<String, Value> = all.remove_entry(name).into_iter().collect();
+                assert_eq!(added(&enricher.enrich(&record)), expected, "{name} alone");
+                seen.extend((!expected.is_empty()).then_some(name));
+            }
+            assert_eq!(all, Map::new());
+        }
+    }
+    assert!(seen.len() > names.len() / 2, "{} are seen", seen.len());
 }
 
 /// Enrichers over the index of one account and region.

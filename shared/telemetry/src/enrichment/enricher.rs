@@ -93,11 +93,15 @@ impl Options {
 
     /// Whether anything depends on what is known of a flow beside its sides.
     fn asks_facts(&self) -> bool {
-        let is_of_facts = |field: &FlowField| {
-            *field == FlowField::TransferCostUsd || !FlowField::OWN.contains(field)
+        let is_of_record_alone = |field: &FlowField| {
+            matches!(
+                field,
+                FlowField::ProtocolName | FlowField::TcpFlagNames | FlowField::SampleRate
+            )
         };
-        let mut fields = FlowField::ALL.iter().filter(|field| is_of_facts(field));
-        self.decides || fields.any(|field| self.fields.has_flow(*field))
+        // Those of rejections are of facts: which rules are asked depends on the direction.
+        let mut chosen = FlowField::ALL.iter().filter(|f| self.fields.has_flow(**f));
+        self.decides || chosen.any(|field| !is_of_record_alone(field))
     }
 
     /// A day: runs are an hour apart, and one or the other may fail.
@@ -240,14 +244,16 @@ impl<'e> Enrichment<'e> {
     #[inline]
     pub fn own_value(&self, field: FlowField) -> Option<FieldValue<'e>> {
         let text = |text: &'e str| (!text.is_empty()).then_some(FieldValue::Text(text));
+        // A rejection is explained as a whole, whichever of its fields is chosen.
+        let rejection = || self.rejection.filter(|_| self.fields.has_flow(field));
         match field {
             FlowField::TransferCostUsd => self.cost.map(FieldValue::Decimal),
             FlowField::ProtocolName => self.protocol_name.map(FieldValue::Text),
             FlowField::TcpFlagNames => text(self.tcp_flag_names?),
-            FlowField::RejectBy => text(self.rejection?.by),
-            FlowField::RejectId => text(&self.rejection?.id),
-            FlowField::RejectRule => text(&self.rejection?.rule),
-            FlowField::RejectExplanation => text(&self.rejection?.explanation),
+            FlowField::RejectBy => text(rejection()?.by),
+            FlowField::RejectId => text(&rejection()?.id),
+            FlowField::RejectRule => text(&rejection()?.rule),
+            FlowField::RejectExplanation => text(&rejection()?.explanation),
             FlowField::SampleRate => {
                 (self.sample_rate > 1).then(|| FieldValue::Integer(self.sample_rate.into()))
             }
