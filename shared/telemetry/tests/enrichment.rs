@@ -9,8 +9,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{
@@ -106,6 +107,17 @@ fn logs() -> Vec<Vec<u8>> {
     logs
 }
 
+/// A generated log of so many rows.
+fn generated(format: LogFormat, rows: usize) -> Vec<u8> {
+    let mut generator = Generator::new(format, 1, 1_795_190_000);
+    let header = generator.header().map(|header| header + "\n");
+    let mut log = header.unwrap_or_default().into_bytes();
+    for _ in 0..rows {
+        generator.row(&mut log);
+    }
+    log
+}
+
 /// How many records of a log have two sides that are found; each is enriched as if it were the only one.
 fn found_alike(log: &[u8], enricher: impl Fn() -> Enricher) -> usize {
     let mut warm = enricher();
@@ -131,39 +143,70 @@ fn a_record_is_enriched_alike_whatever_came_before_it() {
     assert!(hits > 100, "{hits}");
 }
 
-/// Each field has the value alone that it has among all of them, and comes without any other.
-#[test]
-fn only_what_is_chosen_is_added() {
+/// Names of all fields, of sides with the side's prefix.
+fn names() -> Vec<String> {
     let mut names: Vec<String> = FlowField::ALL.iter().map(|f| f.name().to_owned()).collect();
     for end in End::BOTH {
         let of_side = SideField::ALL.iter();
         names.extend(of_side.map(|field| format!("{}{}", end.prefix(), field.name())));
     }
+    names
+}
+
+/// Asserts that what is added of each choice of names is what all have of these; returns names that were seen.
+fn assert_only_chosen(
+    log: &[u8],
+    enricher: impl Fn(FieldSet) -> Enricher,
+    choices: &[Vec<String>],
+) -> HashSet<String> {
     let mut full = enricher(FieldSet::of(Level::Full));
-    let mut chosen: Vec<Enricher> = names
-        .iter()
-        .map(|name| enricher(FieldSet::parse(name).unwrap()))
-        .collect();
+    let choices = choices.iter().map(|names| {
+        let fields = FieldSet::parse(&names.join(",")).unwrap();
+        (names, enricher(fields))
+    });
+    let mut choices: Vec<(&Vec<String>, Enricher)> = choices.collect();
     let mut seen = HashSet::new();
-    for log in logs() {
-        let options = ReadOptions::new(std::env::temp_dir());
-        let mut log = LogReader::open(&log[..], &options).unwrap();
-        while let Some(row) = log.next_row().unwrap() {
-            let Row::Record(record) = row else { continue };
-            let mut all = added(&full.enrich(&record));
-            for (name, enricher) in names.iter().zip(&mut chosen) {
-                let expected: Map<String, Value> = all.remove_entry(name).into_iter().collect();
-                assert_eq!(added(&enricher.enrich(&record)), expected, "{name} alone");
-                seen.extend((!expected.is_empty()).then_some(name));
-            }
-            assert_eq!(all, Map::new());
+    let mut log = LogReader::open(log, &ReadOptions::new(std::env::temp_dir())).unwrap();
+    while let Some(row) = log.next_row().unwrap() {
+        let Row::Record(record) = row else { continue };
+        let all = added(&full.enrich(&record));
+        for (names, enricher) in &mut choices {
+            let of = |name: &String| Some((name.clone(), all.get(name)?.clone()));
+            let expected: Map<String, Value> = names.iter().filter_map(of).collect();
+            assert_eq!(added(&enricher.enrich(&record)), expected, "{names:?}");
+            seen.extend(expected.keys().cloned());
         }
     }
-    assert!(seen.len() > names.len() / 2, "{} are seen", seen.len());
+    seen
+}
+
+#[test]
+fn each_field_has_the_same_value_alone_as_among_all() {
+    let alone: Vec<Vec<String>> = names().into_iter().map(|name| vec![name]).collect();
+    let mut seen = HashSet::new();
+    for log in logs() {
+        seen.extend(assert_only_chosen(&log, enricher, &alone));
+    }
+    assert!(seen.len() > alone.len() / 2, "{} are seen", seen.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_choice_of_fields_changes_a_value(names in prop::sample::subsequence(names(), 1..60)) {
+        type Enrichers = Box<dyn Fn(FieldSet) -> Enricher + Send + Sync>;
+        static ENRICHERS: LazyLock<Enrichers> =
+            LazyLock::new(|| Box::new(enrichers(&generate::answers())));
+        let choices = [names];
+        for format in [LogFormat::VpcV2, LogFormat::VpcV11, LogFormat::TransitGateway] {
+            assert_only_chosen(&generated(format, 200), &**ENRICHERS, &choices);
+        }
+    }
 }
 
 /// Enrichers over the index of one account and region.
-fn enrichers(answers: &Value) -> impl Fn() -> Enricher + use<> {
+fn enrichers(answers: &Value) -> impl Fn(FieldSet) -> Enricher + use<> {
     let mut builder = InventoryBuilder::new();
     builder.add_path_document(generate::ANSWERS_PATH, answers);
     let inventory = builder.finish();
@@ -176,36 +219,26 @@ fn enrichers(answers: &Value) -> impl Fn() -> Enricher + use<> {
     let directory = Arc::new(Directory::open(part).unwrap());
     let shard = index::shard(&inventory, unit, None, 0).unwrap();
     let shard = Arc::new(Shard::open(shard).unwrap());
-    let options = Arc::new(Options::new(FieldSet::of(Level::Full)));
-    move || {
+    move |fields| {
         let shard = Arc::clone(&shard);
         let load = Box::new(move |_: &str, _: &str| Loaded::Ready(Arc::clone(&shard)));
         let directory = Loaded::Ready(Arc::clone(&directory));
-        Enricher::new(Arc::clone(&options), directory, load)
+        Enricher::new(Arc::new(Options::new(fields)), directory, load)
     }
 }
 
 #[test]
 fn so_it_is_in_an_estate_of_thousands_of_interfaces() {
-    let mut rows = Generator::new(LogFormat::VpcV5, 1, 1_795_190_000);
-    let mut log = rows.header().unwrap().into_bytes();
-    log.push(b'\n');
-    for _ in 0..ROWS {
-        rows.row(&mut log);
-    }
-    let hits = found_alike(&log, enrichers(&generate::answers()));
+    let log = generated(LogFormat::VpcV5, ROWS);
+    let enrichers = enrichers(&generate::answers());
+    let hits = found_alike(&log, || enrichers(FieldSet::of(Level::Full)));
     assert!(hits > ROWS / 4, "{hits}");
 }
 
 #[test]
 fn all_ways_that_an_interface_is_found_in_share_what_is_known_of_it() {
-    let mut rows = Generator::new(LogFormat::VpcV5, 1, 1_795_190_000);
-    let mut log = rows.header().unwrap().into_bytes();
-    log.push(b'\n');
-    for _ in 0..20 * ROWS {
-        rows.row(&mut log);
-    }
-    let mut enricher = enrichers(&generate::answers())();
+    let log = generated(LogFormat::VpcV5, 20 * ROWS);
+    let mut enricher = enrichers(&generate::answers())(FieldSet::of(Level::Full));
     let mut ways: HashMap<*const Party, HashSet<How>> = HashMap::new();
     let mut log = LogReader::open(&log[..], &ReadOptions::new(std::env::temp_dir())).unwrap();
     while let Some(row) = log.next_row().unwrap() {
@@ -333,7 +366,7 @@ fn route_tables_of_a_vpc_lead_to_different_owners_of_an_address() {
             "PrivateIpAddresses": [{"PrivateIpAddress": address, "Primary": true}],
         })),
     });
-    let mut enricher = enrichers(&answers)();
+    let mut enricher = enrichers(&answers)(FieldSet::of(Level::Full));
     let mut expect = |from: &str, there: Option<&str>| {
         let (_, address) = interfaces.iter().find(|(name, _)| *name == from).unwrap();
         let log = format!(

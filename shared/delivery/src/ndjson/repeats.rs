@@ -534,12 +534,13 @@ fn common_prefix([a, b, c, d]: &Words, [e, f, g, h]: &Words) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use telemetry::enrichment::{Enricher, FieldSet, Origin};
     use telemetry::generate::LogFormat;
     use telemetry::{LogReader, ReadOptions, Row};
 
     use super::super::NdjsonEncoder;
-    use crate::parquet::tests::{enricher, generated};
+    use crate::parquet::tests::{any_fields, enricher, generated};
     use crate::zstandard::Sequence;
 
     /// Writes a log, handing the buffer over whenever it holds so many bytes; returns how many of all bytes are
@@ -605,6 +606,17 @@ mod tests {
                 let share = repeated(&log, fields, room);
                 println!("{format:?} {fields:?} {room}: {share:.3}");
                 assert!(share > least || room == 1, "{format:?} {fields:?}: {share}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn repeats_are_true_whichever_fields_are_chosen(fields in any_fields(), room in 1_usize..20_000) {
+            for format in [LogFormat::VpcV5, LogFormat::TransitGateway] {
+                repeated(&generated(format, 200), Some(&fields), room);
             }
         }
     }

@@ -197,6 +197,33 @@ fn enriched_flows_are_what_ndjson_says() {
     }
 }
 
+/// Names of any fields, for both sides or one of them.
+pub(crate) fn any_fields() -> impl Strategy<Value = String> {
+    let flow = FlowField::ALL.iter().map(|field| field.name().to_owned());
+    let sides = ["", "src_", "dst_"].map(|end| {
+        let names = SideField::ALL.iter();
+        names.map(move |field| format!("{end}{}", field.name()))
+    });
+    let names: Vec<String> = flow.chain(sides.into_iter().flatten()).collect();
+    let most = names.len();
+    prop::sample::subsequence(names, 0..most).prop_map(|names| names.join(","))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whichever_fields_are_chosen_both_say_the_same(fields in any_fields()) {
+        let fields = FieldSet::parse(&fields).unwrap();
+        for format in [LogFormat::VpcV5, LogFormat::VpcV11, LogFormat::TransitGateway] {
+            let mut enricher = enricher(fields.clone());
+            let mut encoder = ParquetEncoder::new(fields.clone()).unwrap();
+            let (file, rows) = both(&mut encoder, &generated(format, 200), Some(&mut enricher));
+            assert_same(read(&file), in_groups(rows, usize::MAX));
+        }
+    }
+}
+
 #[test]
 fn columns_are_those_of_the_table_then_unknown_ones_then_enriched_ones() {
     let fields = FieldSet::parse("via, vpc_id, src_security_groups, transfer_cost_usd").unwrap();
