@@ -390,7 +390,7 @@ fn span(record: &Record<'_>, seconds: Option<i64>) -> Option<i64> {
 pub(crate) mod tests {
     use super::*;
     use crate::encoding::{Compression, Content};
-    use crate::parquet::tests::generated;
+    use crate::parquet::tests::{enricher, generated};
     use std::io::Read;
     use telemetry::generate::LogFormat;
     use telemetry::{LogReader, ReadOptions, Row};
@@ -516,6 +516,43 @@ pub(crate) mod tests {
                 assert!(alone[0].bytes == part.bytes, "{format:?}");
             }
             assert_eq!(rows.next(), None);
+        }
+    }
+
+    /// Enrichers give the same numbers to other sides.
+    #[test]
+    fn records_of_several_enrichers_may_be_in_one_batch() {
+        let log = generated(LogFormat::VpcV5, 300);
+        for format in Content::Records.formats() {
+            let packing = Packing {
+                encoding: Encoding {
+                    format: *format,
+                    compression: Compression::None,
+                },
+                ..Packing::ndjson(usize::MAX)
+            };
+            let packing = Arc::new(packing);
+            let written = |records_each: u32| {
+                let options = ReadOptions::new(std::env::temp_dir());
+                let mut reader = LogReader::open(&*log, &options).unwrap();
+                let mut batcher = Batcher::new([origin("a.gz")].into(), Arc::clone(&packing));
+                let new = || enricher(packing.fields.clone());
+                let mut enricher = new();
+                let mut records = 0;
+                while let Some(row) = reader.next_row().unwrap() {
+                    let Row::Record(record) = row else { continue };
+                    records += 1;
+                    if records % records_each == 0 {
+                        enricher = new();
+                    }
+                    batcher
+                        .push(&record, Some(&enricher.enrich(&record)))
+                        .unwrap();
+                }
+                batcher.finish().unwrap();
+                batcher.complete().unwrap().bytes
+            };
+            assert!(written(20) == written(u32::MAX), "{}", format.label());
         }
     }
 

@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::aws_ranges::AwsRanges;
 use super::field::{End, FieldSet, FieldValue, FlowField, SideField};
@@ -137,7 +138,7 @@ pub struct Rejection {
 pub struct Enrichment<'e> {
     /// The fields that are chosen.
     pub fields: &'e FieldSet,
-    /// Changes when numbers of sides and facts are given anew.
+    /// Changes when numbers of sides and facts are given anew. No two enrichers of a process have the same one.
     pub generation: u64,
     /// The source's number.
     pub source: u32,
@@ -357,7 +358,7 @@ impl Enricher {
             options,
             resolver,
             origin: Origin::default(),
-            generation: 0,
+            generation: next_generation(),
             kept: Kept::default(),
             side_numbers: HashMap::default(),
             marks: Vec::new(),
@@ -406,7 +407,7 @@ impl Enricher {
 
     /// Forgets what is kept, which gives all numbers anew.
     fn forget(&mut self) {
-        self.generation += 1;
+        self.generation = next_generation();
         self.kept.sides.clear();
         self.kept.facts.clear();
         self.side_numbers.clear();
@@ -540,6 +541,12 @@ impl Enricher {
     fn side(&self, number: u32) -> Option<&Side> {
         self.kept.sides.get(number as usize)
     }
+}
+
+/// A generation that there was not yet. None is zero, which is that of records without sides and facts.
+fn next_generation() -> u64 {
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    GIVEN.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 fn nothing(how: How) -> Found {

@@ -180,7 +180,7 @@ impl Selector {
         }
     }
 
-    /// Decides on a record, and counts it. All enrichments are those of one enricher.
+    /// Decides on a record, and counts it.
     #[inline]
     pub fn decide(&mut self, record: &Record<'_>, enrichment: Option<&Enrichment<'_>>) -> Decision {
         if let Some(enrichment) = enrichment
