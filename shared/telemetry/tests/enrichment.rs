@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{
-    Enricher, Enrichment, FieldSet, FieldValue, FlowField, How, Level, Loaded, Options, Party,
-    SideField,
+    Device, Enricher, Enrichment, FieldSet, FieldValue, FlowField, How, Level, Loaded, Options,
+    Party, SideField,
 };
 use telemetry::flow::field::Field;
 use telemetry::flow::layout::FlowLogKind;
@@ -37,6 +37,22 @@ fn enricher(fields: FieldSet) -> Enricher {
 }
 
 fn enricher_with(options: Options) -> Enricher {
+    static INDEX: LazyLock<(Shards, Arc<Directory>)> = LazyLock::new(index_of_samples);
+    let (shards, directory) = &*INDEX;
+    let load = |account: &str, region: &str| {
+        let key = (account.to_owned(), region.to_owned());
+        shards
+            .get(&key)
+            .map_or(Loaded::Missing, |shard| Loaded::Ready(Arc::clone(shard)))
+    };
+    let directory = Loaded::Ready(Arc::clone(directory));
+    Enricher::new(Arc::new(options), directory, Box::new(load))
+}
+
+/// Shards by account and region.
+type Shards = HashMap<(String, String), Arc<Shard>>;
+
+fn index_of_samples() -> (Shards, Arc<Directory>) {
     let accounts = samples().join("metadata/aws_configs/accounts");
     let mut shards = HashMap::new();
     let mut parts = Vec::new();
@@ -61,14 +77,7 @@ fn enricher_with(options: Options) -> Enricher {
         }
     }
     let directory = Directory::open(Directory::merge(&parts).unwrap()).unwrap();
-    let load = move |account: &str, region: &str| {
-        let key = (account.to_owned(), region.to_owned());
-        shards
-            .get(&key)
-            .map_or(Loaded::Missing, |shard| Loaded::Ready(Arc::clone(shard)))
-    };
-    let directory = Loaded::Ready(Arc::new(directory));
-    Enricher::new(Arc::new(options), directory, Box::new(load))
+    (shards, Arc::new(directory))
 }
 
 /// All that is added, as an encoder sees it.
@@ -184,8 +193,23 @@ fn assert_only_chosen(
 fn each_field_has_the_same_value_alone_as_among_all() {
     let alone: Vec<Vec<String>> = names().into_iter().map(|name| vec![name]).collect();
     let mut seen = HashSet::new();
-    for log in logs() {
-        seen.extend(assert_only_chosen(&log, enricher, &alone));
+    for (device, decides) in [
+        (Device::Vpc, false),
+        (Device::Vpc, true),
+        (Device::Subnet, false),
+        (Device::Interface, false),
+        (Device::Folder, false),
+    ] {
+        let enricher = |fields| {
+            enricher_with(Options {
+                device,
+                decides,
+                ..Options::new(fields)
+            })
+        };
+        for log in logs() {
+            seen.extend(assert_only_chosen(&log, enricher, &alone));
+        }
     }
     assert!(seen.len() > alone.len() / 2, "{} are seen", seen.len());
 }
