@@ -14,7 +14,7 @@ use telemetry::enrichment::{Enrichment, FieldSet, Level};
 use crate::compression::Compressor;
 use crate::directory::relative_path;
 use crate::encoding::{Compression, Encoder, Encoding, EncodingError};
-use crate::partition::Partitioning;
+use crate::partition::{Partitioning, Spans};
 
 mod cutter;
 
@@ -299,7 +299,7 @@ impl Batcher {
 impl Encode for Encoder {
     type Item<'i> = (&'i Record<'i>, Option<&'i Enrichment<'i>>);
 
-    /// The span of time, of the length that the partitioning has.
+    /// The start of the span of time.
     type Section = Option<i64>;
 
     const MAX_OPEN: usize = MAX_OPEN;
@@ -314,19 +314,17 @@ impl Encode for Encoder {
     }
 
     fn section((record, _): Self::Item<'_>, partitioning: &Partitioning) -> Option<i64> {
-        span(record, partitioning.seconds())
+        start(record, partitioning.spans())
     }
 
     #[inline]
-    fn is_of((record, _): Self::Item<'_>, section: &Option<i64>, seconds: Option<i64>) -> bool {
-        *section == span(record, seconds)
+    fn is_of((record, _): Self::Item<'_>, section: &Option<i64>, spans: Spans) -> bool {
+        *section == start(record, spans)
     }
 
     fn path(section: &Option<i64>, partitioning: &Partitioning, origins: &[Origin]) -> String {
-        let time = section.zip(partitioning.seconds());
-        let time = time.map(|(span, seconds)| span * seconds);
         let log = origins.first();
-        log.map_or(String::new(), |log| partitioning.path(log, time))
+        log.map_or(String::new(), |log| partitioning.path(log, *section))
     }
 
     #[inline]
@@ -381,9 +379,8 @@ impl Encode for Encoder {
 }
 
 #[inline]
-fn span(record: &Record<'_>, seconds: Option<i64>) -> Option<i64> {
-    let seconds = seconds?;
-    record.time().map(|time| time.div_euclid(seconds))
+fn start(record: &Record<'_>, spans: Spans) -> Option<i64> {
+    spans.start(record.time()?)
 }
 
 #[cfg(test)]
@@ -593,6 +590,26 @@ pub(crate) mod tests {
             "{\"start\":1795219140,\"bytes\":1}\n{\"start\":1795219141,\"bytes\":3}\n"
         );
         assert_ne!(made[0].id(), made[1].id());
+    }
+
+    /// The hour of several days is one partition, and what has no time is another.
+    #[test]
+    fn no_two_batches_have_the_same_name() {
+        for (partition, files) in [("hour", 3), ("region,hour", 3), ("day", 4), ("day,hour", 5)] {
+            let hours = [16, 17, 24 + 16, 48 + 16].map(|hour: u64| hour * 3_600);
+            let log = format!(
+                "start\n{}\n-\n-\n",
+                hours.map(|time| time.to_string()).join("\n")
+            );
+            for keys in [&["a.log.gz"][..], &["a.log.gz", "b.log.gz"]] {
+                let made = packed(&log, keys, lake(partition));
+                assert_eq!(made.iter().map(|batch| batch.records).sum::<u64>(), 6);
+                let mut names: Vec<String> = made.iter().map(Batch::object_name).collect();
+                names.sort();
+                names.dedup();
+                assert_eq!((names.len(), made.len()), (files, files), "{partition}");
+            }
+        }
     }
 
     #[test]

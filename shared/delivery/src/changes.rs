@@ -5,7 +5,7 @@ use telemetry::change::Change;
 use crate::batch::{Cutter, Encode, Origin, Packing};
 use crate::encoding::{Content, EncodingError, Format};
 use crate::parquet::{CHANGES, RowsEncoder};
-use crate::partition::Partitioning;
+use crate::partition::{Partitioning, Spans};
 
 /// Cuts changes into batches. Their origin tells their account, region and day: they have no partitions.
 pub type ChangeBatcher = Cutter<ChangeEncoder>;
@@ -37,7 +37,7 @@ impl Encode for ChangeEncoder {
 
     fn section(_: &Change, _: &Partitioning) {}
 
-    fn is_of(_: &Change, _: &(), _: Option<i64>) -> bool {
+    fn is_of(_: &Change, _: &(), _: Spans) -> bool {
         true
     }
 

@@ -15,7 +15,7 @@ use crate::influx;
 use crate::ndjson::write_datapoint;
 use crate::otlp::OtlpMetricsEncoder;
 use crate::parquet::{DATAPOINTS, RowsEncoder};
-use crate::partition::Partitioning;
+use crate::partition::{Partitioning, Spans};
 
 /// Cuts datapoints into batches: those of one part of a window, which the origin names.
 ///
@@ -67,12 +67,6 @@ pub struct Section {
     time: Option<i64>,
 }
 
-/// The start of the span of time that a datapoint is of.
-#[inline]
-fn start(point: &Datapoint<'_>, seconds: Option<i64>) -> Option<i64> {
-    seconds.map(|seconds| point.time - point.time.rem_euclid(seconds))
-}
-
 impl Encode for DatapointEncoder {
     type Item<'i> = &'i Datapoint<'i>;
     type Section = Section;
@@ -94,14 +88,14 @@ impl Encode for DatapointEncoder {
         Section {
             account: partitioning.has_account().then(|| point.account.into()),
             region: partitioning.has_region().then(|| point.region.into()),
-            time: start(point, partitioning.seconds()),
+            time: partitioning.spans().start(point.time),
         }
     }
 
     #[inline]
-    fn is_of(point: &Datapoint<'_>, section: &Section, seconds: Option<i64>) -> bool {
+    fn is_of(point: &Datapoint<'_>, section: &Section, spans: Spans) -> bool {
         let is = |own: &Option<Box<str>>, text: &str| own.as_deref().is_none_or(|own| own == text);
-        section.time == start(point, seconds)
+        section.time == spans.start(point.time)
             && is(&section.account, point.account)
             && is(&section.region, point.region)
     }

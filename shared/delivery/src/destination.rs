@@ -659,7 +659,7 @@ mod tests {
         let packing = |url: &str| url.parse::<DestinationUrl>().unwrap().packing;
         let lake = packing("s3://lake-use1/flows?format=parquet&partition=account,day");
         assert_eq!(lake.encoding.extension(), "parquet");
-        assert!(lake.combines && lake.partitioning.seconds() == Some(86_400));
+        assert!(lake.combines && lake.partitioning.spans().start(86_401) == Some(86_400));
         assert!(!packing("s3://lake-use1?partition=day&combine=off").combines);
         let plain = packing("s3://lake-use1?batch_records=1000");
         assert_eq!(plain.encoding.extension(), "ndjson.zst");

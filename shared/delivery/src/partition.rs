@@ -45,16 +45,56 @@ const UNKNOWN: &str = "__HIVE_DEFAULT_PARTITION__";
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Partitioning(Vec<Column>);
 
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+
+/// Spans of time that have partitions of their own: two times are of one span where their partitions have the same
+/// path, and only there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spans {
+    /// How long one is; `None` when time does not matter.
+    seconds: Option<i64>,
+    /// Whether an hour is the same one on all days.
+    is_of_any_day: bool,
+    /// The first and the last time that has a date, Unix seconds.
+    writable: (i64, i64),
+}
+
+impl Spans {
+    /// The start of the span that a time is of, both in Unix seconds. `None` when time does not matter, or has no
+    /// date.
+    #[inline]
+    pub fn start(self, time: i64) -> Option<i64> {
+        let seconds = self.seconds?;
+        let (first, last) = self.writable;
+        let start = time.checked_sub(time.rem_euclid(seconds))?;
+        (first..=last)
+            .contains(&start)
+            .then(|| match self.is_of_any_day {
+                true => start.rem_euclid(DAY),
+                false => start,
+            })
+    }
+}
+
 /// Why a text is no partitioning.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no partition column: list account, region, day, hour, or write security-lake")]
-pub struct PartitioningError(String);
+pub enum PartitioningError {
+    /// It is no column.
+    #[error(
+        "{0:?} is no partition column: list account, region, day, hour, or write security-lake"
+    )]
+    Unknown(String),
+    /// A column stands twice.
+    #[error("the partition column {0:?} stands twice: list each once")]
+    Twice(String),
+}
 
 impl Partitioning {
     /// Reads `account,region,day,hour`, any of them in any order, or `security-lake`.
     ///
     /// # Errors
-    /// The first name that is none.
+    /// The first name that is none, or stands twice.
     pub fn parse(text: &str) -> Result<Partitioning, PartitioningError> {
         if text == "security-lake" {
             return Ok(Partitioning(SECURITY_LAKE.to_vec()));
@@ -63,9 +103,18 @@ impl Partitioning {
             let known = COLUMNS.iter().find(|(known, _)| *known == name);
             known
                 .map(|(_, column)| *column)
-                .ok_or_else(|| PartitioningError(name.to_owned()))
+                .ok_or_else(|| PartitioningError::Unknown(name.to_owned()))
         });
-        columns.collect::<Result<_, _>>().map(Partitioning)
+        let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
+        let again =
+            |(place, column): (usize, &Column)| columns.iter().take(place).any(|c| c == column);
+        match columns.iter().enumerate().position(again) {
+            Some(place) => {
+                let name = text.split(',').nth(place).unwrap_or_default();
+                Err(PartitioningError::Twice(name.to_owned()))
+            }
+            None => Ok(Partitioning(columns)),
+        }
     }
 
     /// Whether there is only one partition, without a name.
@@ -73,14 +122,20 @@ impl Partitioning {
         self.0.is_empty()
     }
 
-    /// The span of record time that one partition holds, in seconds; `None` when time does not matter.
-    pub fn seconds(&self) -> Option<i64> {
-        let spans = self.0.iter().filter_map(|(_, value)| match value {
-            Value::Hour => Some(3_600),
-            Value::Day | Value::CompactDay => Some(86_400),
-            Value::Account | Value::Region => None,
-        });
-        spans.min()
+    /// The spans of time that have partitions of their own.
+    pub fn spans(&self) -> Spans {
+        let has = |wanted: &[Value]| self.0.iter().any(|(_, value)| wanted.contains(value));
+        let has_day = has(&[Value::Day, Value::CompactDay]);
+        let has_hour = has(&[Value::Hour]);
+        Spans {
+            seconds: match (has_hour, has_day) {
+                (true, _) => Some(HOUR),
+                (false, true) => Some(DAY),
+                (false, false) => None,
+            },
+            is_of_any_day: !has_day,
+            writable: (Timestamp::MIN.as_second(), Timestamp::MAX.as_second()),
+        }
     }
 
     /// Whether each account has partitions of its own.
@@ -135,6 +190,7 @@ impl Partitioning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn log(key: &str) -> Origin {
         Origin {
@@ -175,17 +231,47 @@ mod tests {
         );
     }
 
+    proptest! {
+        #[test]
+        fn times_of_one_span_are_those_of_one_path(
+            columns in prop::sample::select(vec!["day", "hour", "hour,day", "account", "security-lake"]),
+            times in prop::collection::vec(
+                prop_oneof![any::<i64>(), 0..400_000_i64, -400_000_000_000..400_000_000_000_i64],
+                2..20,
+            ),
+        ) {
+            let partitioning = Partitioning::parse(columns).unwrap();
+            let spans = partitioning.spans();
+            let path = |time| partitioning.path_of(None, None, time);
+            for time in &times {
+                let start = spans.start(*time);
+                prop_assert_eq!(path(start), path(Some(*time)));
+                for other in &times {
+                    prop_assert_eq!(start == spans.start(*other), path(start) == path(Some(*other)));
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_shortest_column_of_time_decides_the_span() {
-        let seconds = |text| Partitioning::parse(text).unwrap().seconds();
-        assert_eq!(seconds("day,hour"), Some(3_600));
-        assert_eq!(seconds("region,day"), Some(86_400));
-        assert_eq!(seconds("account"), None);
+        let start = |text| {
+            Partitioning::parse(text)
+                .unwrap()
+                .spans()
+                .start(1_795_219_199)
+        };
+        assert_eq!(start("day,hour"), Some(1_795_215_600));
+        assert_eq!(start("region,day"), Some(1_795_132_800));
+        assert_eq!(start("hour"), Some(23 * 3_600));
+        assert_eq!(start("account"), None);
         let error = Partitioning::parse("account,week").unwrap_err();
         assert!(
             error
                 .to_string()
                 .starts_with("\"week\" is no partition column")
         );
+        let twice = Partitioning::parse("day,hour,day").unwrap_err();
+        assert_eq!(twice, PartitioningError::Twice("day".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! Cutting: what is written one after the other becomes batches, each complete as soon as it is full.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Batch, Origin, Packing};
 use crate::compression::Compressor;
 use crate::encoding::{Compression, EncodingError};
-use crate::partition::Partitioning;
+use crate::partition::{Partitioning, Spans};
 
 /// Encoded bytes that are compressed at once: with the item that was written last, two blocks of Zstandard.
 const COMPRESSED_AT_ONCE: usize = 252 << 10;
@@ -22,7 +22,7 @@ pub trait Encode: Sized {
     type Item<'i>: Copy;
 
     /// What tells the partition of an item from others.
-    type Section: Ord + Debug;
+    type Section: Debug;
 
     /// Sections that are open at once.
     const MAX_OPEN: usize;
@@ -36,8 +36,9 @@ pub trait Encode: Sized {
     /// The section of an item.
     fn section(item: Self::Item<'_>, partitioning: &Partitioning) -> Self::Section;
 
-    /// Whether an item is of a section, whose span of time has so many seconds. It is asked for each item.
-    fn is_of(item: Self::Item<'_>, section: &Self::Section, seconds: Option<i64>) -> bool;
+    /// Whether an item is of a section, where these spans of time have partitions of their own. It is asked for each
+    /// item.
+    fn is_of(item: Self::Item<'_>, section: &Self::Section, spans: Spans) -> bool;
 
     /// The path of a section's partition, without a slash at either end.
     fn path(section: &Self::Section, partitioning: &Partitioning, origins: &[Origin]) -> String;
@@ -117,12 +118,11 @@ pub struct Cutter<E: Encode> {
     pub(super) may_be_combined: bool,
     max_bytes: usize,
     max_records: u64,
-    /// The span of time of one partition.
-    seconds: Option<i64>,
+    spans: Spans,
     /// The batches that are being filled, the one used last at the end.
     open: Vec<Open<E>>,
-    /// How many batches each section has had.
-    sequences: BTreeMap<E::Section, u32>,
+    /// How many batches each partition has had, by its path: several sections may have the same one.
+    sequences: HashMap<Arc<str>, u32>,
     pub(super) complete: VecDeque<Batch>,
     pub(super) spare: Vec<u8>,
     /// An encoder whose batch is complete, with what it remembers.
@@ -153,10 +153,10 @@ impl<E: Encode> Cutter<E> {
             may_be_combined: false,
             max_bytes,
             max_records,
-            seconds: packing.partitioning.seconds(),
+            spans: packing.partitioning.spans(),
             packing,
             open: Vec::new(),
-            sequences: BTreeMap::new(),
+            sequences: HashMap::new(),
             complete: VecDeque::new(),
             spare: Vec::new(),
             idle: None,
@@ -172,9 +172,9 @@ impl<E: Encode> Cutter<E> {
         if !E::is_writable(item) {
             return Ok(());
         }
-        let seconds = self.seconds;
+        let spans = self.spans;
         let fits =
-            |open: &Open<E>| E::is_of(item, &open.section, seconds) && open.encoder.accepts(item);
+            |open: &Open<E>| E::is_of(item, &open.section, spans) && open.encoder.accepts(item);
         if !self.open.last().is_some_and(fits) {
             self.turn_to(item)?;
         }
@@ -192,8 +192,8 @@ impl<E: Encode> Cutter<E> {
     /// Makes the batch of an item's section the last one.
     #[cold]
     fn turn_to(&mut self, item: E::Item<'_>) -> Result<(), EncodingError> {
-        let seconds = self.seconds;
-        let is_its = |open: &Open<E>| E::is_of(item, &open.section, seconds);
+        let spans = self.spans;
+        let is_its = |open: &Open<E>| E::is_of(item, &open.section, spans);
         if let Some(at) = self.open.iter().position(is_its) {
             let open = self.open.remove(at);
             match open.encoder.accepts(item) {
@@ -267,10 +267,11 @@ impl<E: Encode> Cutter<E> {
             true => String::new(),
             false => E::path(&open.section, partitioning, &self.origins),
         };
-        let sequence = self.sequences.entry(open.section).or_default();
+        let partition: Arc<str> = partition.into();
+        let sequence = self.sequences.entry(Arc::clone(&partition)).or_default();
         self.complete.push_back(Batch {
             origins: Arc::clone(&self.origins),
-            partition: partition.into(),
+            partition,
             sequence: *sequence,
             may_be_combined: self.may_be_combined && self.packing.combines,
             records: open.records,
