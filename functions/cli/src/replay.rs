@@ -149,8 +149,10 @@ impl Replay<'_> {
             key,
             revision,
         } = &file.origin;
+        // Rows that are read by another format are other records, which stand beside those.
+        let read_by = format.map(|format| format!(" as {format}"));
         let origin = Origin {
-            revision: format!("{revision} rows"),
+            revision: format!("{revision} rows{}", read_by.unwrap_or_default()),
             ..file.origin.clone()
         };
         let source = AnySource::Held(HeldSource::new(vec![(origin, Bytes::from(log))]));
@@ -164,12 +166,14 @@ impl Replay<'_> {
             .objects
             .iter()
             .find_map(|o| o.outcome.failure.clone());
+        let rejected = handled.report.delivered.rejected;
         match (
             failure,
             handled.report.counts.malformed(),
             file.kept.left_out,
         ) {
             (Some(failure), ..) => Err(failure.to_string()),
+            (None, ..) if rejected > 0 => Err(refused(rejected, None)),
             (None, 0, 0) => Ok(()),
             (None, 0, more) => Err(format!(
                 "its rows are delivered, and {more} more stand in {bucket}/{key} only"
@@ -185,10 +189,13 @@ impl Replay<'_> {
         let header = self.header(key).await?;
         let bytes = self.read(key.trim_end_matches(".json")).await?;
         let file = BatchFile::of(&header, bytes).map_err(|error| error.to_string())?;
-        let delivered = self.forwarder.deliver(&file.destination, &file.batch).await;
-        delivered.map_err(|error| error.to_string())?;
+        let delivered = self.forwarder.deliver(&file).await;
+        let confirmation = delivered.map_err(|error| error.to_string())?;
         self.summary.bytes_out += file.batch.bytes.len() as u64;
-        Ok(())
+        match confirmation.rejected {
+            0 => Ok(()),
+            rejected => Err(refused(rejected, confirmation.message.as_deref())),
+        }
     }
 
     async fn object(&mut self, key: &str) -> Result<(), String> {
@@ -199,9 +206,25 @@ impl Replay<'_> {
         self.summary.bytes_out += handled.report.delivered.bytes;
         match handled.answer.into_json() {
             Ok(_) if handled.objects.is_empty() => Err("it names no object".to_owned()),
-            Ok(_) => Ok(()),
+            Ok(_) if handled.report.delivered.rejected > 0 => {
+                Err(refused(handled.report.delivered.rejected, None))
+            }
+            Ok(_) => match handled.report.counts.malformed() {
+                0 => Ok(()),
+                rows => Err(format!(
+                    "it is delivered but for {rows} rows, which cannot be read and stand in it only"
+                )),
+            },
             Err(failure) => Err(failure.to_string()),
         }
+    }
+}
+
+/// What is said of records that a destination took note of and did not keep.
+fn refused(records: u64, message: Option<&str>) -> String {
+    match message {
+        Some(message) => format!("{records} of its records were refused: {message}"),
+        None => format!("{records} of its records were refused"),
     }
 }
 

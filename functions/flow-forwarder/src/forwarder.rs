@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use aws_config::SdkConfig;
 use delivery::destination::Connections;
-use delivery::{Batch, Confirmation, DeliveryError, Destination, Lane, Store, lane};
+use delivery::{Confirmation, DeliveryError, Destination, Lane, Store, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
 use telemetry::FailureClass;
@@ -21,7 +21,7 @@ use crate::index::Index;
 use crate::listing::Listing;
 use crate::message_queue::MessageQueue;
 use crate::pipeline::Pipeline;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{BatchFile, Quarantine};
 use crate::report::{InvocationReport, ObjectReport};
 use crate::source::AnySource;
 use invocation::{Budget, SettingError};
@@ -245,26 +245,38 @@ impl Forwarder {
         }
     }
 
-    /// Delivers a batch again to the destination at this URL, as it is.
+    /// Delivers a batch again to the destination that refused it, as it is: the one with its tag, or the only one at its
+    /// URL, whose query or headers may have been what was wrong.
     ///
     /// # Errors
-    /// What the destination said; or nothing is configured to be at that URL, which a setting mends.
-    pub async fn deliver(&self, url: &str, batch: &Batch) -> Result<Confirmation, DeliveryError> {
+    /// What the destination said; or none that is configured is the one, which a setting mends.
+    pub async fn deliver(&self, file: &BatchFile) -> Result<Confirmation, DeliveryError> {
         let outlets = self.lanes.iter().flat_map(|lane| &lane.outlets);
-        let Some(outlet) = outlets.clone().find(|outlet| outlet.url == url) else {
+        let mut at_url = outlets.clone().filter(|o| o.url == file.destination);
+        let outlet = match outlets.clone().find(|outlet| outlet.tag == file.tag) {
+            Some(outlet) => Ok(outlet),
+            None => match (at_url.next(), at_url.next()) {
+                (Some(only), None) => Ok(only),
+                (None, _) => Err("it is none of the destinations that are set"),
+                (Some(_), Some(_)) => {
+                    Err("several destinations that are set are at this URL, and none of them is it")
+                }
+            },
+        };
+        let outlet = outlet.map_err(|problem| {
             let known: Vec<&str> = outlets.map(|outlet| outlet.url.as_str()).collect();
-            return Err(DeliveryError {
+            DeliveryError {
                 class: FailureClass::Config,
                 code: "unknown".to_owned(),
-                destination: url.to_owned(),
+                destination: file.destination.clone(),
                 reason: format!(
-                    "it is none of the destinations that are set, {}; set the one that the batch is for",
+                    "{problem}, {}; set the one that the batch is for",
                     known.join(" ")
                 ),
                 retries: 0,
-            });
-        };
-        outlet.destination.deliver(batch).await
+            }
+        })?;
+        outlet.destination.deliver(&file.batch).await
     }
 
     /// Ignores the objects that this configuration writes: forwarding them would announce more of them, for ever.

@@ -247,6 +247,8 @@ impl RowsFile {
 pub struct BatchFile {
     /// The destination's URL, without anything secret.
     pub destination: String,
+    /// The destination's tag, which tells it from others at that URL; empty in files that were written without one.
+    pub tag: String,
     /// The batch, with its bytes.
     pub batch: Batch,
     /// What the destination answered, as a short name.
@@ -256,12 +258,10 @@ pub struct BatchFile {
 }
 
 impl BatchFile {
-    /// The key of the bytes, below the quarantine; `tag` is the destination's. With `.json` it is that of the header.
-    pub fn key(&self, tag: &str) -> String {
-        format!(
-            "{BATCHES}{tag}/{}",
-            relative_path(&self.batch.object_name())
-        )
+    /// The key of the bytes, below the quarantine. With `.json` it is that of the header.
+    pub fn key(&self) -> String {
+        let name = relative_path(&self.batch.object_name());
+        format!("{BATCHES}{}/{name}", self.tag)
     }
 
     /// The header.
@@ -277,6 +277,7 @@ impl BatchFile {
         let origins: Vec<Value> = origins.iter().map(origin_json).collect();
         json!({
             "destination": self.destination,
+            "tag": self.tag,
             "batch": self.batch.id(),
             "origins": origins,
             "partition": &**partition,
@@ -321,6 +322,7 @@ impl BatchFile {
         match string(header, "batch")? == batch.id() {
             true => Ok(BatchFile {
                 destination: string(header, "destination")?,
+                tag: string(header, "tag").unwrap_or_default(),
                 batch,
                 code: string(header, "code")?,
                 reason: string(header, "reason")?,
@@ -439,11 +441,12 @@ impl Quarantine {
     ) -> Result<(), Failure> {
         let file = BatchFile {
             destination: outlet.url.clone(),
+            tag: outlet.tag.clone(),
             batch: batch.clone(),
             code: error.code.clone(),
             reason: error.reason.clone(),
         };
-        let key = file.key(&outlet.tag());
+        let key = file.key();
         let bytes = batch.bytes.clone();
         self.put(&key, bytes, batch.encoding.content_type()).await?;
         let header = format!("{}\n", file.header());

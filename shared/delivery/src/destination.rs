@@ -11,9 +11,10 @@ use std::str::FromStr;
 
 use aws_config::SdkConfig;
 use invocation::{JsonClient, JsonClientError, JsonService};
+use sha2::{Digest, Sha256};
 use telemetry::FailureClass;
 
-use crate::batch::{Batch, Packing};
+use crate::batch::{Batch, Packing, hexadecimal};
 use crate::credential::{Credential, CredentialError, CredentialTextError};
 use crate::directory::DirectoryDestination;
 use crate::encoding::{Compression, Content, Encoding, Format};
@@ -163,13 +164,25 @@ pub struct DestinationUrl {
 
 /// Why a text is no destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{url:?} is not a destination: {reason}; write stdout:, file:///dir, s3://bucket/prefix, https://host/path, otlp+https://host or firehose://stream"
-)]
-pub struct DestinationUrlError {
-    /// As much of it as holds no secret.
-    url: String,
-    reason: String,
+pub enum DestinationUrlError {
+    /// It cannot be used.
+    #[error(
+        "{url:?} is not a destination: {reason}; write stdout:, file:///dir, s3://bucket/prefix, https://host/path, otlp+https://host or firehose://stream"
+    )]
+    Unusable {
+        /// As much of it as holds no secret.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is the place of another one.
+    #[error(
+        "the destination {url:?} stands twice: what is written for one would replace what is written for the other, or arrive twice; give one of them another prefix, directory or receiver"
+    )]
+    Twice {
+        /// As much of it as holds no secret.
+        url: String,
+    },
 }
 
 /// Bytes at which a batch is complete unless something else is asked for.
@@ -185,27 +198,47 @@ const OTLP_RECORDS: u64 = 1_000;
 const BATCH_BYTES_ALLOWED: std::ops::RangeInclusive<usize> = 65_536..=67_108_864;
 
 /// The options of a URL, taken one by one: what is left over is not known.
-struct Options<'u>(Vec<(&'u str, &'u str)>);
+struct Options<'u> {
+    left: Vec<(&'u str, &'u str)>,
+    /// Names that were asked for: those that are known.
+    known: Vec<&'static str>,
+}
 
 impl<'u> Options<'u> {
     fn of(query: &'u str) -> Options<'u> {
         let options = query.split('&').filter(|option| !option.is_empty());
-        Options(
-            options
+        Options {
+            left: options
                 .map(|o| o.split_once('=').unwrap_or((o, "")))
                 .collect(),
-        )
+            known: Vec::new(),
+        }
     }
 
-    fn take(&mut self, name: &str) -> Option<&'u str> {
-        let at = self.0.iter().position(|(known, _)| *known == name)?;
-        Some(self.0.remove(at).1)
+    fn take(&mut self, name: &'static str) -> Option<&'u str> {
+        self.known.push(name);
+        let at = self.left.iter().position(|(known, _)| *known == name)?;
+        Some(self.left.remove(at).1)
+    }
+
+    /// What is wrong with an option that nobody took, if there is one.
+    fn rest(&self, place: &Place, format: Format) -> Option<String> {
+        let (name, _) = self.left.first()?;
+        Some(match self.known.contains(name) {
+            true => format!("its option {name} stands twice"),
+            false => format!(
+                "{} with {} has no option {name:?}, but {}",
+                place.scheme(),
+                format.label(),
+                self.known.join(", ")
+            ),
+        })
     }
 
     /// Takes an option and reads it.
     fn read<T, E: fmt::Display>(
         &mut self,
-        name: &str,
+        name: &'static str,
         read: impl FnOnce(&'u str) -> Result<T, E>,
     ) -> Result<Option<T>, String> {
         let value = self.take(name).map(read).transpose();
@@ -221,14 +254,13 @@ impl FromStr for DestinationUrl {
     }
 }
 
-/// As much of a URL as holds no secret: queries of receivers may.
+/// As much of a URL as holds no secret: of receivers, queries may, and what stands before an `@`.
 fn shown(url: &str) -> &str {
-    match url.split_once("://") {
-        Some(("file" | "s3" | "firehose", _)) | None => url,
-        Some((_, rest)) => {
-            let end = rest.find(['?', '#', '@']).unwrap_or(rest.len());
-            url.get(..url.len() - rest.len() + end).unwrap_or_default()
-        }
+    let (scheme, _) = url.split_once(':').unwrap_or_default();
+    match scheme {
+        "file" | "s3" | "firehose" => url,
+        _ if url.contains('@') => scheme,
+        _ => url.split(['?', '#']).next().unwrap_or_default(),
     }
 }
 
@@ -244,6 +276,7 @@ fn place(url: &str) -> Result<Place, String> {
         ("s3", Some(path)) => {
             let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
             match is_bucket_name(bucket) {
+                true if prefix.contains('#') => Err("its options come after ?, not after #"),
                 true => Ok(Place::S3 {
                     bucket: bucket.to_owned(),
                     prefix: prefix.trim_matches('/').to_owned(),
@@ -351,30 +384,33 @@ impl DestinationUrl {
                 for name in ["compression", "timeout_s", "ca_bundle"] {
                     options.read(name, |value| reached.set(name, value))?;
                 }
-                for (name, value) in std::mem::take(&mut options.0) {
+                for (name, value) in std::mem::take(&mut options.left) {
                     match name.strip_prefix("header.") {
                         Some(header) => {
+                            if headers
+                                .iter()
+                                .any(|(known, _)| known.eq_ignore_ascii_case(header))
+                            {
+                                return Err(format!("its option {name} stands twice"));
+                            }
                             let credential = value.parse();
                             let credential = credential.map_err(|error: CredentialTextError| {
                                 format!("its option {name}: {error}")
                             })?;
                             headers.push((header.to_owned(), credential));
                         }
-                        None => options.0.push((name, value)),
+                        None => options.left.push((name, value)),
                     }
                 }
+                options.known.push("header.NAME");
             }
             Place::Firehose { region, .. } => {
                 *region = options.take("region").map(str::to_owned);
             }
         }
-        match options.0.first() {
+        match options.rest(&place, format) {
             None => Ok(DestinationUrl { place, packing }),
-            Some((name, _)) => Err(format!(
-                "{} with {} has no option {name:?}",
-                place.scheme(),
-                format.label()
-            )),
+            Some(problem) => Err(problem),
         }
     }
 
@@ -382,15 +418,50 @@ impl DestinationUrl {
     /// URL says otherwise. `content` is what goes there.
     ///
     /// # Errors
-    /// The first text that is no destination, or none for such content.
+    /// The first text that is no destination, or none for such content, or is one that stood before.
     pub fn list(
         urls: &str,
         batch_bytes: usize,
         content: Content,
     ) -> Result<Vec<DestinationUrl>, DestinationUrlError> {
-        let urls = urls.split_whitespace();
-        urls.map(|url| DestinationUrl::read(url, batch_bytes, content))
-            .collect()
+        let mut list: Vec<DestinationUrl> = Vec::new();
+        for text in urls.split_whitespace() {
+            let url = DestinationUrl::read(text, batch_bytes, content)?;
+            let tag = url.tag();
+            if list.iter().any(|known| known.tag() == tag) {
+                return Err(DestinationUrlError::Twice {
+                    url: shown(text).to_owned(),
+                });
+            }
+            list.push(url);
+        }
+        Ok(list)
+    }
+
+    /// A short name for where it is, with all that tells it from others: 16 hexadecimal digits of a SHA-256. How records
+    /// are packed is no part of it.
+    pub fn tag(&self) -> String {
+        let mut hash = Sha256::new();
+        match &self.place {
+            Place::Stdout | Place::S3 { .. } => hash.update(self.to_string()),
+            Place::Directory(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                // Parts, and not the text: slashes may be doubled.
+                let parts: PathBuf = path.components().collect();
+                hash.update(format!("file://{}", parts.display()));
+            }
+            Place::Http { options, headers } => {
+                hash.update(options.url.request());
+                for (name, credential) in headers {
+                    hash.update(format!("\n{name}: {credential}"));
+                }
+            }
+            Place::Firehose { stream, region } => {
+                let region = region.as_deref().unwrap_or_default();
+                hash.update(format!("firehose://{stream}?region={region}"));
+            }
+        }
+        hexadecimal(hash, 8)
     }
 
     fn read(
@@ -398,7 +469,8 @@ impl DestinationUrl {
         batch_bytes: usize,
         content: Content,
     ) -> Result<DestinationUrl, DestinationUrlError> {
-        DestinationUrl::parse(url, batch_bytes, content).map_err(|reason| DestinationUrlError {
+        let parsed = DestinationUrl::parse(url, batch_bytes, content);
+        parsed.map_err(|reason| DestinationUrlError::Unusable {
             url: shown(url).to_owned(),
             reason,
         })

@@ -8,11 +8,10 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use telemetry::FailureClass;
 use tokio::sync::mpsc;
 
-use crate::batch::{Batch, Packing, hexadecimal};
+use crate::batch::{Batch, Packing};
 use crate::destination::{
     AnyDestination, Connections, DeliveryError, Destination, DestinationUrl, OpenError,
 };
@@ -22,6 +21,8 @@ use crate::destination::{
 pub struct Outlet {
     /// Its URL, without anything secret.
     pub url: String,
+    /// What tells it from others at the same URL, as [`DestinationUrl::tag`] says.
+    pub tag: String,
     /// The destination.
     pub destination: AnyDestination,
 }
@@ -94,6 +95,7 @@ pub async fn open(
     for url in urls {
         let outlet = Outlet {
             url: url.to_string(),
+            tag: url.tag(),
             destination: AnyDestination::open(url, connections).await?,
         };
         match lanes.iter_mut().find(|lane| *lane.packing == url.packing) {
@@ -108,11 +110,6 @@ pub async fn open(
 }
 
 impl Outlet {
-    /// A short name for the destination at its URL: 16 hexadecimal digits of a SHA-256.
-    pub fn tag(&self) -> String {
-        hexadecimal(Sha256::new().chain_update(&self.url), 8)
-    }
-
     /// Delivers the batches of a queue one after the other, until the queue ends or a batch is not confirmed. Then
     /// the queue is closed, which tells whoever fills it. Batches that are done go to `returned`; those that are
     /// refused for good go through `refusals` first.

@@ -127,7 +127,7 @@ impl HttpUrl {
     }
 
     /// The URL that is asked: OTLP's paths come after the one that is written, unless it has it.
-    pub(super) fn request(&self) -> String {
+    pub(crate) fn request(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         let suffix = self.kind.protocol().path;
         let path = self.path.trim_end_matches('/');
