@@ -75,6 +75,9 @@ pub fn add(summary: &mut Summary, handled: &Handled) {
         let outcome = &object.outcome;
         let shortfalls = outcome.shortfalls.iter();
         shortfalls.for_each(|text| summary.shortfall(text));
+        if let Some(selection) = &outcome.selection {
+            summary.selection.get_or_insert_default().add(selection);
+        }
         let name = || format!("{}/{}", object.object.bucket, object.object.key);
         if let Some(reason) = &outcome.quarantined {
             let kept = format!("in quarantine: {}: {reason}", name());

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::batch::{Batch, Packing};
 use crate::destination::{
-    AnyDestination, Connections, DeliveryError, Destination, DestinationUrl, OpenError,
+    AnyDestination, Confirmation, Connections, DeliveryError, Destination, DestinationUrl,
+    OpenError,
 };
 
 /// A destination, and what messages call it.
@@ -39,6 +40,9 @@ pub struct Lane {
 /// What is done with a batch that a destination refuses for good: an error of the class
 /// [`FailureClass::Poison`].
 pub trait Refusals: Sync {
+    /// Notes what a destination said of a batch that it took, of records that it did not keep for instance.
+    fn note(&self, batch: &Batch, outlet: &Outlet, confirmation: &Confirmation);
+
     /// Keeps the batch aside, with what the destination said of it; the batch then counts as done.
     ///
     /// # Errors
@@ -128,6 +132,9 @@ impl Outlet {
                     counts.bytes += batch.bytes.len() as u64;
                     counts.retries += u64::from(confirmation.retries);
                     counts.rejected += confirmation.rejected;
+                    if confirmation.rejected > 0 || confirmation.message.is_some() {
+                        refusals.note(&batch, self, &confirmation);
+                    }
                     returned(batch);
                 }
                 Err(error) => {
