@@ -592,6 +592,13 @@ impl AnyDestination {
     }
 }
 
+impl AnyDestination {
+    /// Whether batches become files.
+    pub fn is_directory(&self) -> bool {
+        matches!(self, AnyDestination::Directory(_))
+    }
+}
+
 impl Destination for AnyDestination {
     async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
         match self {
@@ -681,6 +688,78 @@ mod tests {
         assert_eq!(two[1].packing, Packing::ndjson(65_536));
         assert_eq!(list(""), Ok(vec![]));
         assert!(list("stdout: records").is_err());
+    }
+
+    /// Batches are named by what they are made of: two destinations at one place would write over one another.
+    #[test]
+    fn a_place_stands_once() {
+        let list = |urls: &str| DestinationUrl::list(urls, BATCH_BYTES, Content::Records);
+        for (one, other) in [
+            ("s3://lake/two", "s3://lake/two/?format=ocsf"),
+            ("file://out", "file://./out/?batch_bytes=65536"),
+            ("https://host/in", "https://host/in#format=ocsf"),
+            ("https://host", "https://host/#batch_records=30"),
+            ("firehose://s", "firehose://s?format=ocsf"),
+            ("stdout:", "stdout:"),
+        ] {
+            let error = list(&format!("{one} {other}")).unwrap_err().to_string();
+            assert!(error.contains("stands twice"), "{error}");
+        }
+        for both in [
+            "s3://lake/two s3://lake/one",
+            "s3://lake s3://lake/one",
+            "file://out file://out/in",
+            "https://host/in?tenant=7 https://host/in?tenant=8",
+            "https://host/in#header.x-tenant=env:A https://host/in#header.x-tenant=env:B",
+            "firehose://s?region=eu-west-1 firehose://s?region=us-east-1",
+        ] {
+            assert_eq!(list(both).unwrap().len(), 2, "{both}");
+        }
+    }
+
+    #[test]
+    fn options_are_known_and_stand_once() {
+        for (url, problem) in [
+            (
+                "s3://lake?colour=red",
+                "s3:// with ndjson has no option \"colour\", but format, batch_bytes, batch_records, compression, \
+                 partition, combine, kms_key, storage_class",
+            ),
+            (
+                "https://host#colour=red",
+                "no option \"colour\", but format, batch_bytes, batch_records, compression, timeout_s, ca_bundle, header.NAME",
+            ),
+            (
+                "s3://lake?format=parquet&format=ndjson",
+                "its option format stands twice",
+            ),
+            (
+                "https://host#header.a=env:A&header.A=env:B",
+                "its option header.A stands twice",
+            ),
+            (
+                "s3://lake/x#format=parquet",
+                "its options come after ?, not after #",
+            ),
+        ] {
+            let error = url.parse::<DestinationUrl>().unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_of_a_url_is_repeated() {
+        for url in [
+            "https://user:s3cret@host/x",
+            "https://user:s3/cret@host",
+            "https://user:?s3cret@host",
+            "https:host#header.authorization=s3cret",
+            "otlp+https://user:s3cret@host",
+            "ftp://user:s3cret@host",
+        ] {
+            let error = url.parse::<DestinationUrl>().unwrap_err().to_string();
+            assert!(!error.contains("cret"), "{error}");
+        }
     }
 
     #[test]
