@@ -59,6 +59,12 @@ fn listing(arguments: &BackfillArguments) -> Result<Listing, Stop> {
         let time = text.as_deref().map(listing::time).transpose();
         time.map_err(usage(option))
     };
+    let from = time(&arguments.from, "--from")?;
+    let to = time(&arguments.to, "--to")?;
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        let problem = "--to: it is not after --from, so that there is nothing between them";
+        return Err(Stop::Usage(problem.to_owned()));
+    }
     Ok(Listing {
         bucket: place.bucket,
         // Keys may go on after any text, as S3 lists them; a slash at the end is meant.
@@ -67,8 +73,8 @@ fn listing(arguments: &BackfillArguments) -> Result<Listing, Stop> {
             false => place.prefix,
         },
         region: None,
-        from: time(&arguments.from, "--from")?,
-        to: time(&arguments.to, "--to")?,
+        from,
+        to,
         kinds: listing::kinds(arguments.kind.as_deref().unwrap_or_default())
             .map_err(usage("--kind"))?,
         after: arguments.after.clone(),
@@ -121,6 +127,9 @@ impl State {
             _ => None,
         });
         let after = value.get("after").and_then(Value::as_str);
+        if state.after.is_some() {
+            return Err(state.problem(&"it says behind which key to go on; leave --after out"));
+        }
         Ok(State {
             after: after.map(str::to_owned).or(state.after),
             failed: failed.collect(),
@@ -160,7 +169,10 @@ impl Walk {
     /// Says what there is to do.
     async fn plan(mut self) -> Result<(), Stop> {
         let (mut objects, mut bytes) = (0, 0);
-        while let Some(chunk) = self.next(self.limit - objects).await? {
+        while let Some(chunk) = self
+            .next_or_failed(self.limit.saturating_sub(objects))
+            .await?
+        {
             objects += chunk.len() as u64;
             let sizes = chunk.iter().filter_map(|object| object.size);
             bytes += sizes.sum::<u64>();
@@ -178,7 +190,10 @@ impl Walk {
     /// Hands all there is to do to a queue.
     async fn enqueue(mut self, queue: &MessageQueue) -> Result<(), Stop> {
         let mut objects = 0;
-        while let Some(chunk) = self.next(self.limit - objects).await? {
+        while let Some(chunk) = self
+            .next_or_failed(self.limit.saturating_sub(objects))
+            .await?
+        {
             let sent = queue.send(&message_queue::messages(&chunk)).await;
             sent.map_err(|failure| Stop::Failed(failure.to_string()))?;
             objects += chunk.len() as u64;
@@ -231,6 +246,14 @@ impl Walk {
         let failed = failed.filter(|object| object.outcome.failure.is_some());
         self.state.failed.extend(failed.map(|object| object.object));
         self.state.save()
+    }
+
+    /// Those that failed, once, then the next objects.
+    async fn next_or_failed(&mut self, most: u64) -> Result<Option<Vec<ObjectRef>>, Stop> {
+        match self.state.failed.is_empty() {
+            true => self.next(most).await,
+            false => Ok(Some(std::mem::take(&mut self.state.failed))),
+        }
     }
 
     /// The next objects, `most` at most; `None` when there are no more.

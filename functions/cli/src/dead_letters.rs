@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use flow_forwarder::Forwarder;
+use flow_forwarder::event::{self, Request};
 use flow_forwarder::message_queue::{MessageQueue, Received};
 use invocation::Budget;
 use serde_json::{Value, json};
@@ -41,6 +42,38 @@ fn event_of(body: &str) -> String {
     }
 }
 
+/// Why a message fails without an object that does.
+fn problem(event: &Value) -> String {
+    let requests = event::unwrap(event).messages.into_iter();
+    let mut requests = requests.flat_map(|message| message.requests);
+    let problem = requests.find_map(|request| match request {
+        Request::Malformed(problem) => Some(problem),
+        _ => None,
+    });
+    problem.unwrap_or_else(|| "it cannot be processed".to_owned())
+}
+
+/// What is sent instead of a message that failed: the objects it names, as a backfill asks for them. They may have been
+/// delivered, in part or among others, and the queue will not tell.
+fn message_of(body: &str) -> String {
+    let event = event_of(body);
+    let record = json!({"eventSource": "aws:sqs", "body": event});
+    let requests = event::unwrap(&json!({"Records": [record]})).messages;
+    let requests = requests.into_iter().flat_map(|message| message.requests);
+    let requests = requests.filter(|request| !matches!(request, Request::Ignored(_)));
+    let objects = requests.map(|request| match request {
+        // A second form of the key cannot be asked for so.
+        Request::Object(object) if object.other_key.is_none() => Some(object.to_json()),
+        _ => None,
+    });
+    match objects.collect::<Option<Vec<Value>>>() {
+        Some(objects) if !objects.is_empty() => {
+            json!({"backfill": {"objects": objects}}).to_string()
+        }
+        _ => event,
+    }
+}
+
 /// Sends messages before it deletes them: what is interrupted between is there twice.
 async fn move_back(from: &MessageQueue, to: &MessageQueue) -> Result<(), Stop> {
     let failed = |failure: flow_forwarder::Failure| Stop::Failed(failure.to_string());
@@ -50,7 +83,7 @@ async fn move_back(from: &MessageQueue, to: &MessageQueue) -> Result<(), Stop> {
         if received.is_empty() {
             break;
         }
-        let bodies: Vec<String> = received.iter().map(|m| event_of(&m.body)).collect();
+        let bodies: Vec<String> = received.iter().map(|m| message_of(&m.body)).collect();
         to.send(&bodies).await.map_err(failed)?;
         let receipts: Vec<&str> = received.iter().map(|m| m.receipt.as_str()).collect();
         from.delete(&receipts).await.map_err(failed)?;
@@ -86,11 +119,12 @@ async fn handle(from: &MessageQueue, forwarder: &Forwarder) -> Result<(), Stop> 
             let is_done = answer.is_ok_and(|answer| answer == json!({"batchItemFailures": []}));
             match is_done {
                 true => from.delete(&[&receipt]).await.map_err(failed)?,
-                false if summary.failed.is_empty() => {
-                    let reason = "it cannot be processed".to_owned();
+                // Objects that failed are named already.
+                false if handled.objects.iter().any(|o| o.outcome.failure.is_some()) => {}
+                false => {
+                    let reason = problem(&event);
                     summary.failed.push((format!("message {id}"), reason));
                 }
-                false => {}
             }
             seen.push(id);
         }
@@ -108,5 +142,38 @@ mod tests {
         let report = r#"{"version":"1.0","requestPayload":{"backfill":{}},"responsePayload":{}}"#;
         assert_eq!(event_of(report), r#"{"backfill":{}}"#);
         assert_eq!(event_of("no JSON"), "no JSON");
+    }
+
+    #[test]
+    fn what_is_moved_back_says_that_it_was_tried_before() {
+        let s3 =
+            json!({"bucket": {"name": "logs"}, "object": {"key": "a+b", "size": 7, "eTag": "e"}});
+        let record = json!({
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": s3,
+        });
+        let moved = message_of(&json!({"Records": [record]}).to_string());
+        let moved: Value = serde_json::from_str(&moved).unwrap();
+        assert_eq!(
+            moved,
+            json!({"backfill": {"objects": [
+                {"bucket": "logs", "key": "a b", "etag": "e", "size": 7},
+            ]}})
+        );
+        for kept in [
+            "no JSON",
+            "{}",
+            r#"{"backfill":{"bucket":"logs","prefix":"a/"}}"#,
+        ] {
+            assert_eq!(message_of(kept), kept);
+        }
+    }
+
+    #[test]
+    fn the_problem_of_a_message_is_told() {
+        let event = |body: &str| json!({"Records": [{"eventSource": "aws:sqs", "body": body}]});
+        assert!(problem(&event("no JSON")).contains("not a JSON object"));
     }
 }

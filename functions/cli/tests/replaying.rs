@@ -109,6 +109,9 @@ fn a_backfill_in_steps_is_the_same_as_one_in_one_go() {
     // The file belongs to what it was begun for.
     let other = [&step[..], &["--from", "2026-11-20"]].concat();
     assert_eq!(place.run(&[], &other).status.code(), Some(2));
+    let nothing = ["--from", "2026-11-20", "--to", "2026-11-19"];
+    let nothing = [&BACKFILL[..4], &nothing].concat();
+    assert_eq!(place.run(&[], &nothing).status.code(), Some(2));
 }
 
 #[test]
@@ -121,8 +124,43 @@ fn what_failed_in_a_backfill_is_tried_again_first() {
     assert_eq!(place.run(&[], &run).status.code(), Some(1));
     assert_eq!(place.files("out").len(), 1);
     place.put("AWSLogs/1.log", CLEAN.as_bytes());
+    // It is part of what there is to do.
+    let state = ["--state", "state.json"];
+    let planned = place.done(&[], &[&BACKFILL[..4], &state].concat());
+    assert!(planned.starts_with("1 objects, "), "{planned}");
+    let after = [&run[..], &["--after", "AWSLogs/1.log"]].concat();
+    assert_eq!(place.run(&[], &after).status.code(), Some(2));
     place.done(&[], &run);
     assert_eq!(place.files("out").len(), 2);
+}
+
+/// Each format gives records of its own.
+#[test]
+fn rows_of_two_formats_stand_beside_one_another() {
+    let place = Place::new();
+    let rows = format!("{CLEAN}10.9.9.9 10.0.0.2 ACCEPT 3\n10.7.7.7 10.0.0.2 REJECT 4 6\n");
+    place.put("AWSLogs/rows.log", rows.as_bytes());
+    let settings = [("CLOUD_EXPORT_QUARANTINE", "file://aside")];
+    let to = ["--destination", "file://out"];
+    place.done(&settings, &[&BACKFILL[..], &to].concat());
+    for format in [
+        "${srcaddr} ${dstaddr} ${action} ${bytes}",
+        "${srcaddr} ${dstaddr} ${action} ${bytes} ${protocol}",
+    ] {
+        let replay = ["replay", "file://aside", "--format", format];
+        let replay = [&replay[..], &to].concat();
+        // The row of the other format stays.
+        assert_eq!(place.run(&settings, &replay).status.code(), Some(1));
+        place.run(&settings, &replay);
+    }
+    assert_eq!(place.lines("out"), 4);
+    for address in ["10.9.9.9", "10.7.7.7"] {
+        let has = |file: &Vec<u8>| String::from_utf8_lossy(file).contains(address);
+        assert_eq!(
+            place.files("out").values().filter(|file| has(file)).count(),
+            1
+        );
+    }
 }
 
 #[test]

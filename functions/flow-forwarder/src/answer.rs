@@ -22,8 +22,13 @@ pub enum Answer {
     Queue(Vec<String>),
     /// To any other caller: all is done.
     Done,
-    /// To a caller that asked for a backfill: what lies behind this key is not done, and has to be asked for again.
-    More(String),
+    /// To a caller that asked for a backfill: what lies behind a key is not done, and has to be asked for again.
+    More {
+        /// The key.
+        after: String,
+        /// Objects up to that key that are not done either, by bucket and key, and why. They are not asked for again.
+        failed: Vec<(String, Failure)>,
+    },
     /// The invocation fails: nothing of it may be taken for done.
     Failed(Failure),
 }
@@ -65,7 +70,20 @@ impl Answer {
                 Ok(json!({ "batchItemFailures": failures }))
             }
             Answer::Done => Ok(json!({ "status": "done" })),
-            Answer::More(after) => Ok(json!({ "status": "more", "after": after })),
+            Answer::More { after, failed } if failed.is_empty() => {
+                Ok(json!({ "status": "more", "after": after }))
+            }
+            Answer::More { after, failed } => {
+                let failed = failed.into_iter().map(|(object, failure)| {
+                    json!({
+                        "object": object,
+                        "errorType": failure.error_type(),
+                        "errorMessage": failure.to_string(),
+                    })
+                });
+                let failed: Vec<Value> = failed.collect();
+                Ok(json!({ "status": "more", "after": after, "failed": failed }))
+            }
             Answer::Failed(failure) => Err(failure),
         }
     }

@@ -21,8 +21,13 @@ const OBJECTS_AT_ONCE: usize = 64;
 pub enum Walked {
     /// All of it is done.
     Done,
-    /// The time was over: what lies behind this key is not done.
-    Until(String),
+    /// The time was over.
+    Until {
+        /// What lies behind this key is not done.
+        after: String,
+        /// Objects up to it that failed, by bucket and key.
+        failed: Vec<(String, Failure)>,
+    },
 }
 
 impl Forwarder {
@@ -38,7 +43,7 @@ impl Forwarder {
     ) -> Result<Walked, Failure> {
         let queue = self.backfill_queue()?;
         let mut place = listing.clone();
-        let mut failures: Vec<Failure> = Vec::new();
+        let mut failures: Vec<(String, Failure)> = Vec::new();
         'listing: loop {
             let Some(page) = budget.run(self.source().list(&place)).await else {
                 break;
@@ -62,26 +67,31 @@ impl Forwarder {
                     place.after = last.or(place.after);
                     continue;
                 }
+                // They may have been forwarded as they were written, among others.
                 let asked = chosen.into_iter().map(|object| Asked {
                     object,
-                    again: false,
+                    again: true,
                 });
                 let before = progress.objects.len();
-                self.forward(asked.collect(), false, budget, progress).await;
+                self.forward(asked.collect(), 1, budget, progress).await;
                 let done = progress.objects.iter().skip(before);
-                let failed = done.filter_map(|object| object.outcome.failure.clone());
-                let (late, failed): (Vec<_>, Vec<_>) = failed.partition(Failure::is_deadline);
-                failures.extend(failed);
-                if !late.is_empty() {
+                let failed = done.filter_map(|report| {
+                    let name = format!("{}/{}", report.object.bucket, report.object.key);
+                    Some((name, report.outcome.failure.clone()?))
+                });
+                let failed: Vec<(String, Failure)> = failed.collect();
+                // All of the chunk is asked for again then.
+                if failed.iter().any(|(_, failure)| failure.is_deadline()) {
                     break 'listing;
                 }
+                failures.extend(failed);
                 let last = chunk.last().map(|listed| listed.object.key.clone());
                 place.after = last.or(place.after);
             }
             if !page.is_cut || page.listed.is_empty() {
-                return match worst(failures.iter()) {
+                return match worst_named(&failures) {
                     None => Ok(Walked::Done),
-                    Some(failure) => Err(failure.clone()),
+                    Some(failure) => Err(failure),
                 };
             }
         }
@@ -90,13 +100,27 @@ impl Forwarder {
             queue.send(&[rest]).await?;
             return Ok(Walked::Done);
         }
-        match (worst(failures.iter()), place.after) {
-            (Some(failure), _) => Err(failure.clone()),
-            (None, Some(after)) if Some(&after) != listing.after.as_ref() => {
-                Ok(Walked::Until(after))
-            }
+        match place.after {
+            Some(after) if Some(&after) != listing.after.as_ref() => Ok(Walked::Until {
+                after,
+                failed: failures,
+            }),
             // Another attempt would not come any further.
             _ => Err(Failure::deadline()),
         }
     }
+}
+
+/// The failure that speaks for several, with the object that it is of.
+fn worst_named(failures: &[(String, Failure)]) -> Option<Failure> {
+    let worst = worst(failures.iter().map(|(_, failure)| failure))?;
+    let (object, _) = failures.iter().find(|(_, failure)| failure == worst)?;
+    let others = match failures.len() {
+        1 => String::new(),
+        all => format!(", and {} others failed", all - 1),
+    };
+    Some(Failure {
+        message: format!("{object}: {}{others}", worst.message),
+        ..worst.clone()
+    })
 }

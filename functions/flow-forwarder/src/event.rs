@@ -44,6 +44,11 @@ impl ObjectRef {
         }
     }
 
+    /// Whether it has the bucket and the key of another: it may be the same, as somebody else tells of it.
+    pub fn has_key_of(&self, other: &ObjectRef) -> bool {
+        self.bucket == other.bucket && self.key == other.key
+    }
+
     /// The object as an element of `backfill.objects`, from which [`unwrap`] makes it again.
     pub fn to_json(&self) -> Value {
         let text = |text: &Option<String>| text.as_deref().map(Value::from);
@@ -79,7 +84,7 @@ pub enum Request {
 pub struct Message {
     /// The SQS message id; `None` when the invocation did not come from a queue.
     pub id: Option<String>,
-    /// Whether it may have been processed before: the queue hands it out again.
+    /// Whether what it asks for may have been processed before: the queue hands it out again, or it is of a backfill.
     pub again: bool,
     /// What it asks for.
     pub requests: Vec<Request>,
@@ -123,7 +128,7 @@ pub fn unwrap(event: &Value) -> Invocation {
                 trigger: Trigger::Direct,
                 messages: vec![Message {
                     id: None,
-                    again: false,
+                    again: is_of_backfill(event),
                     requests,
                 }],
             }
@@ -133,17 +138,26 @@ pub fn unwrap(event: &Value) -> Invocation {
 
 fn queue_message(record: &Value) -> Message {
     let mut requests = Vec::new();
+    let mut again = is_again(record);
     match record.get("body").and_then(Value::as_str) {
-        Some(body) => unwrap_text(body, "the SQS message body", MAX_DEPTH, &mut requests),
+        Some(body) => {
+            let event = unwrap_text(body, "the SQS message body", MAX_DEPTH, &mut requests);
+            again |= event.is_some_and(|event| is_of_backfill(&event));
+        }
         None => requests.push(Request::Malformed("the SQS record has no body".to_owned())),
     }
     Message {
         id: text(record, "messageId")
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
-        again: is_again(record),
+        again,
         requests,
     }
+}
+
+/// Whether an event is our own request for what lies in a bucket already.
+fn is_of_backfill(event: &Value) -> bool {
+    event.get("backfill").is_some()
 }
 
 /// Whether the queue hands a message out again ("ReceiveMessage", *SQS API Reference*). One that does not say is
@@ -153,10 +167,17 @@ fn is_again(record: &Value) -> bool {
     count.and_then(|attributes| text(attributes, "ApproximateReceiveCount")) != Some("1")
 }
 
-fn unwrap_text(body: &str, what: &str, depth: usize, requests: &mut Vec<Request>) {
+/// Unwraps an event that is a text, and returns it.
+fn unwrap_text(body: &str, what: &str, depth: usize, requests: &mut Vec<Request>) -> Option<Value> {
     match serde_json::from_str::<Value>(body) {
-        Ok(value @ Value::Object(_)) => unwrap_value(&value, depth, requests),
-        _ => requests.push(Request::Malformed(format!("{what} is not a JSON object"))),
+        Ok(value @ Value::Object(_)) => {
+            unwrap_value(&value, depth, requests);
+            Some(value)
+        }
+        _ => {
+            requests.push(Request::Malformed(format!("{what} is not a JSON object")));
+            None
+        }
     }
 }
 
@@ -199,7 +220,7 @@ fn unwrap_record(record: &Value, depth: usize, requests: &mut Vec<Request>) {
         (Some("aws:s3"), _) => requests.push(notification(record)),
         (Some("aws:sqs"), _) => requests.extend(queue_message(record).requests),
         (_, Some("aws:sns")) => match record.get("Sns").and_then(|sns| text(sns, "Message")) {
-            Some(message) => unwrap_text(message, "the SNS message", depth, requests),
+            Some(message) => drop(unwrap_text(message, "the SNS message", depth, requests)),
             None => requests.push(Request::Malformed(
                 "the SNS record has no message".to_owned(),
             )),

@@ -16,7 +16,7 @@ use crate::backfill::Walked;
 use crate::config::{Config, DESTINATIONS};
 use crate::event::{self, Invocation, Message, ObjectRef, Request, Trigger};
 use crate::failure::Failure;
-use crate::group::{Asked, groups};
+use crate::group::{Asked, MOST_OBJECTS, MOST_OBJECTS_OF_A_FILE, groups};
 use crate::index::Index;
 use crate::listing::Listing;
 use crate::message_queue::MessageQueue;
@@ -119,10 +119,18 @@ impl Forwarder {
         self.leave_out_own(&mut messages);
         note_requests(&messages, &mut report);
         let mut asked: Vec<Asked<'_>> = Vec::new();
+        // What has the key of another, but not all that is said of it: it may be the same object.
+        let mut alike: Vec<Asked<'_>> = Vec::new();
         for message in &messages {
             for object in objects(message) {
-                match asked.iter_mut().find(|asked| asked.object == object) {
+                let is_alike = asked.iter().any(|known| known.object.has_key_of(object));
+                let mut known = asked.iter_mut().chain(&mut alike);
+                match known.find(|asked| asked.object == object) {
                     Some(asked) => asked.again |= message.again,
+                    None if is_alike => alike.push(Asked {
+                        object,
+                        again: true,
+                    }),
                     None => asked.push(Asked {
                         object,
                         again: message.again,
@@ -131,8 +139,10 @@ impl Forwarder {
             }
         }
         // Only a queue says whether something is tried again: what does not come from one shares nothing.
-        let combines =
-            trigger == Trigger::Queue && (self.lanes.iter()).any(|lane| lane.packing.combines);
+        let most = match trigger {
+            Trigger::Queue => self.most_combined(),
+            Trigger::Direct => 1,
+        };
         if let Some(index) = &self.index {
             index.begin(budget).await;
         }
@@ -142,7 +152,8 @@ impl Forwarder {
             objects: &mut objects,
             observe: &mut observe,
         };
-        self.forward(asked, combines, budget, &mut progress).await;
+        self.forward(asked, most, budget, &mut progress).await;
+        self.forward(alike, 1, budget, &mut progress).await;
         let mut outcomes: Vec<MessageOutcome> = {
             let failures: HashMap<&ObjectRef, &Failure> = (progress.objects.iter())
                 .filter_map(|r| Some((&r.object, r.outcome.failure.as_ref()?)))
@@ -158,13 +169,13 @@ impl Forwarder {
                 let failure = match self.walk(listing, budget, &mut progress).await {
                     Ok(Walked::Done) => continue,
                     // Only who asked for this alone can go on from there.
-                    Ok(Walked::Until(key))
+                    Ok(Walked::Until { after, failed })
                         if trigger == Trigger::Direct && message.requests.len() == 1 =>
                     {
-                        until = Some(key);
+                        until = Some(Answer::More { after, failed });
                         continue;
                     }
-                    Ok(Walked::Until(_)) => Failure::deadline(),
+                    Ok(Walked::Until { .. }) => Failure::deadline(),
                     Err(failure) => failure,
                 };
                 outcome.failure = worst([&failure].into_iter().chain(&outcome.failure)).cloned();
@@ -172,7 +183,7 @@ impl Forwarder {
         }
         report.index_bytes = self.index.as_ref().map(|index| index.fetched());
         let answer = match (Answer::new(trigger, &outcomes), until) {
-            (Answer::Done, Some(key)) => Answer::More(key),
+            (Answer::Done, Some(more)) => more,
             (answer, _) => answer,
         };
         Handled {
@@ -198,11 +209,29 @@ impl Forwarder {
         &self.source
     }
 
-    /// Forwards objects, and notes each as it is done.
+    /// How many objects may share batches.
+    fn most_combined(&self) -> usize {
+        let mut lanes = self.lanes.iter();
+        if !lanes.any(|lane| lane.packing.combines) {
+            return 1;
+        }
+        let outlets = self.lanes.iter().flat_map(|lane| &lane.outlets);
+        let quarantine = self.config.quarantine.as_ref();
+        let has_files = outlets
+            .into_iter()
+            .any(|outlet| outlet.destination.is_directory())
+            || quarantine.is_some_and(|url| !url.is_s3());
+        match has_files {
+            true => MOST_OBJECTS_OF_A_FILE,
+            false => MOST_OBJECTS,
+        }
+    }
+
+    /// Forwards objects in groups of `most`, and notes each as it is done.
     pub(crate) async fn forward(
         &self,
         asked: Vec<Asked<'_>>,
-        combines: bool,
+        most: usize,
         budget: &Budget,
         progress: &mut Progress<'_>,
     ) {
@@ -215,7 +244,7 @@ impl Forwarder {
             deletion: self.config.deletion.as_ref(),
             budget,
         };
-        let forwarding = groups(asked, combines).into_iter().map(|group| async move {
+        let forwarding = groups(asked, most).into_iter().map(|group| async move {
             let started = Instant::now();
             let outcomes = match &*group {
                 [one] => vec![pipeline.forward(one.object, one.again).await],

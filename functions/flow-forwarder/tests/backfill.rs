@@ -96,7 +96,7 @@ async fn what_is_left_when_the_time_is_over_is_told_and_can_be_asked_for() {
             pass(Duration::from_secs(11));
         }
     });
-    let Answer::More(after) = handled.await.answer else {
+    let Answer::More { after, .. } = handled.await.answer else {
         panic!("it is not all done");
     };
     assert_eq!(after, "AWSLogs/0063.log");
@@ -107,6 +107,40 @@ async fn what_is_left_when_the_time_is_over_is_told_and_can_be_asked_for() {
     assert_eq!(rest.answer, Answer::Done);
     assert_eq!(rest.report.objects, OBJECTS as u64 - 64);
     assert_eq!(place.delivered("parts"), place.delivered("whole"));
+}
+
+/// What can never be read does not keep the rest from being asked for.
+#[tokio::test(start_paused = true)]
+async fn what_failed_before_the_time_was_over_is_told_with_where_to_go_on() {
+    let place = Place::new();
+    let bad = place.0.path().join("buckets/logs/AWSLogs/0003.log");
+    std::fs::write(bad, b"\x1f\x8b\x08").unwrap();
+    let forwarder = place.forwarder("out").await;
+    let budget = Budget::new(Duration::from_secs(10), Duration::ZERO);
+    let mut done = 0;
+    let event = backfill(None);
+    let handled = forwarder.handle_observed(&event, &budget, |_| {
+        done += 1;
+        if done == 70 {
+            pass(Duration::from_secs(11));
+        }
+    });
+    let answer = handled.await.answer.into_json().unwrap();
+    assert_eq!(answer["status"], "more");
+    assert_eq!(answer["after"], "AWSLogs/0063.log");
+    assert_eq!(answer["failed"][0]["object"], "logs/AWSLogs/0003.log");
+    assert_eq!(answer["failed"][0]["errorType"], "Poison.Read.corrupt");
+    let rest = backfill(Some("AWSLogs/0063.log"));
+    let handled = forwarder.handle(&rest, &Budget::UNLIMITED).await;
+    assert_eq!(handled.answer, Answer::Done);
+    assert_eq!(place.delivered("out").len(), OBJECTS - 1);
+    // When all is done, the failure is the answer, and says of what.
+    let handled = forwarder.handle(&event, &Budget::UNLIMITED).await;
+    let failure = handled.answer.into_json().unwrap_err();
+    assert!(
+        failure.message.contains("logs/AWSLogs/0003.log"),
+        "{failure}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,12 @@ impl DirectoryDestination {
     pub fn new(root: PathBuf) -> DirectoryDestination {
         DirectoryDestination { root }
     }
+
+    /// The path of an object's name.
+    fn path(&self, name: &str) -> PathBuf {
+        let (bucket, key) = name.split_once('/').unwrap_or(("", name));
+        object_path(&self.root, bucket, key)
+    }
 }
 
 impl Destination for DirectoryDestination {
@@ -54,11 +60,12 @@ impl Destination for DirectoryDestination {
     /// delivery replaces the first.
     async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
         let name = batch.object_name();
-        let (bucket, key) = name.split_once('/').unwrap_or(("", &name));
-        let path = object_path(&self.root, bucket, key);
+        let path = self.path(&name);
+        let combined = batch.combined_prefix().map(|prefix| self.path(&prefix));
         let batch = batch.clone();
         let written = tokio::task::spawn_blocking(move || {
-            match batch.combined_prefix().is_some() && holds_combined(&path, &batch)? {
+            let beside = combined.as_deref().and_then(Path::parent);
+            match beside.map_or(Ok(false), |folder| holds_combined(folder, &batch))? {
                 true => Ok(()),
                 false => write_whole(&path, &batch.bytes),
             }
@@ -79,9 +86,8 @@ impl Destination for DirectoryDestination {
     }
 }
 
-/// Whether the folder of a batch's file has its records among those of other objects.
-fn holds_combined(path: &Path, batch: &Batch) -> io::Result<bool> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+/// Whether a folder has a batch's records among those of other objects.
+fn holds_combined(folder: &Path, batch: &Batch) -> io::Result<bool> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         entries => entries?,
@@ -119,6 +125,48 @@ pub fn written_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Origin;
+    use crate::batch::tests::batch_of;
+
+    /// With and without partitions, which are other folders.
+    #[tokio::test]
+    async fn what_is_in_a_combined_file_is_not_written_again() {
+        for partition in ["", "day=2026-11-20/region=us-east-1"] {
+            let root = tempfile::tempdir().unwrap();
+            let destination = DirectoryDestination::new(root.path().to_owned());
+            let origin = |key: &str| Origin {
+                bucket: "logs".into(),
+                key: key.into(),
+                revision: "1".into(),
+            };
+            let batch = |origins: &[&str], may_be_combined| Batch {
+                origins: origins.iter().map(|key| origin(key)).collect(),
+                partition: partition.into(),
+                may_be_combined,
+                ..batch_of("x")
+            };
+            let files = || files_below(root.path()).len();
+            destination
+                .deliver(&batch(&["a/1", "a/2"], false))
+                .await
+                .unwrap();
+            destination.deliver(&batch(&["a/2"], true)).await.unwrap();
+            assert_eq!(files(), 1, "{partition:?}");
+            destination.deliver(&batch(&["a/3"], true)).await.unwrap();
+            assert_eq!(files(), 2, "{partition:?}");
+        }
+    }
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => files_below(&path),
+                false => vec![path],
+            })
+            .collect()
+    }
 
     #[test]
     fn no_key_leaves_the_root_and_keys_stay_apart() {
