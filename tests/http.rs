@@ -396,6 +396,50 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
     ]
 }
 
+/// Waits without an end before a second attempt.
+#[derive(Debug)]
+struct Patience;
+
+impl Timer for Patience {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn random(&self) -> f64 {
+        0.5
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Who gives up waiting can say for what.
+#[tokio::test]
+async fn what_a_batch_waits_for_is_known_while_it_does() {
+    let server = FaultServer::plain().await;
+    server.fault(Fault::status(429));
+    let destination = HttpDestination::new(options(&server.url("/in")), HttpClient::new()).unwrap();
+    let destination = destination.retrying(POLICY, Arc::new(Patience));
+    assert_eq!(destination.trouble(), None);
+    let batch = batch(0, "{\"n\":1}\n");
+    {
+        let mut delivering = std::pin::pin!(destination.deliver(&batch));
+        let waiting = std::future::poll_fn(|context| {
+            assert!(delivering.as_mut().poll(context).is_pending());
+            match destination.trouble() {
+                Some(trouble) => std::task::Poll::Ready(trouble),
+                None => std::task::Poll::Pending,
+            }
+        });
+        let trouble = waiting.await;
+        assert!(trouble.contains("429"), "{trouble}");
+    }
+    let (destination, _) = self::destination(&server, "");
+    assert!(deliver(&destination, &batch).await.is_ok());
+    assert_eq!(destination.trouble(), None);
+}
+
 #[tokio::test]
 async fn what_passes_is_sent_again_under_the_same_key() {
     let server = FaultServer::plain().await;
@@ -677,7 +721,8 @@ async fn a_record_that_is_too_large_is_named_and_the_others_arrive() {
             .contains(&format!("record of {} bytes", long.len())),
         "{error}"
     );
-    assert!(error.reason.ends_with("record 6 of the batch"), "{error}");
+    let place = "record 6 of the batch; 7 records of the batch arrived all the same";
+    assert!(error.reason.ends_with(place), "{error}");
     let taken = server.taken();
     let arrived: Vec<usize> = taken
         .iter()

@@ -145,8 +145,19 @@ impl<S: ObjectSource> Pipeline<'_, S> {
             return ObjectOutcome::failed(Failure::deadline());
         }
         let forwarded = self.budget.run(forwarding).await;
-        let outcome = forwarded.unwrap_or_else(|| ObjectOutcome::failed(Failure::deadline()));
+        let outcome = forwarded.unwrap_or_else(|| ObjectOutcome::failed(self.late()));
         self.settle(object, outcome).await
+    }
+
+    /// The failure of what was not done in time, with what destinations kept it waiting for.
+    fn late(&self) -> Failure {
+        let mut failure = Failure::deadline();
+        for outlet in self.lanes.iter().flat_map(|lane| &lane.outlets) {
+            if let Some(trouble) = outlet.destination.trouble() {
+                failure.message += &format!("; {} was to be asked again: {trouble}", outlet.url);
+            }
+        }
+        failure
     }
 
     /// What comes after delivery: what cannot be delivered is kept aside, then what was is deleted. Only then is the
@@ -239,7 +250,7 @@ impl<S: ObjectSource> Pipeline<'_, S> {
         }
         let done = self.budget.run(self.combine(objects)).await;
         let outcomes = done.unwrap_or_else(|| {
-            let failed = |_| ObjectOutcome::failed(Failure::deadline());
+            let failed = |_| ObjectOutcome::failed(self.late());
             objects.iter().map(failed).collect()
         });
         let settling = objects.iter().zip(outcomes);

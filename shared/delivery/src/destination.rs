@@ -593,6 +593,14 @@ impl AnyDestination {
 }
 
 impl AnyDestination {
+    /// Why a batch is being sent again, where that is known.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            AnyDestination::Http(destination) => destination.trouble(),
+            _ => None,
+        }
+    }
+
     /// Whether batches become files.
     pub fn is_directory(&self) -> bool {
         matches!(self, AnyDestination::Directory(_))

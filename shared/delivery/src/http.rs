@@ -8,7 +8,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::SdkBody;
@@ -224,6 +224,8 @@ pub struct HttpDestination {
     client: HttpClient,
     policy: RetryPolicy,
     timer: Arc<dyn Timer>,
+    /// What the last attempt failed with, while there is to be another.
+    trouble: Mutex<Option<String>>,
 }
 
 impl fmt::Debug for HttpDestination {
@@ -299,7 +301,17 @@ impl HttpDestination {
             client,
             policy: RetryPolicy::default(),
             timer: Arc::new(SystemTimer),
+            trouble: Mutex::default(),
         })
+    }
+
+    /// Why a batch is being sent again, if one is: what whoever gives up waiting has to know.
+    pub fn trouble(&self) -> Option<String> {
+        self.last_trouble().clone()
+    }
+
+    fn last_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes when requests are sent again, and where time comes from.
@@ -317,7 +329,10 @@ impl HttpDestination {
         let mut attempt = 1;
         loop {
             let mut error = match self.send(&part.key, body.clone()).await {
-                Ok(outcome) => return Ok(outcome),
+                Ok(outcome) => {
+                    *self.last_trouble() = None;
+                    return Ok(outcome);
+                }
                 Err(error) => error,
             };
             let random = self.timer.random();
@@ -328,6 +343,7 @@ impl HttpDestination {
                 }
                 return Err(error);
             };
+            *self.last_trouble() = Some(error.reason);
             self.timer.sleep(delay).await;
             attempt += 1;
             *retries += 1;
@@ -463,12 +479,13 @@ impl Destination for HttpDestination {
         }];
         let mut confirmation = Confirmation::default();
         let mut poison: Option<Failed> = None;
-        let mut taken = 0_u32;
+        let (mut taken, mut arrived) = (0_u32, 0);
         while let Some(part) = pending.pop() {
             let outcome = self.deliver_part(&part, &mut confirmation.retries).await;
             let refused = match outcome {
                 Ok(Outcome::Taken(partial)) => {
                     taken += 1;
+                    arrived += framing.count(&part.body);
                     confirmation.rejected += partial.rejected;
                     confirmation.message = confirmation.message.or(partial.message);
                     continue;
@@ -512,7 +529,10 @@ impl Destination for HttpDestination {
                 });
             }
         }
-        if let Some(poison) = poison {
+        if let Some(mut poison) = poison {
+            if arrived > 0 {
+                poison.reason += &format!("; {arrived} records of the batch arrived all the same");
+            }
             return Err(self.error(poison, confirmation.retries));
         }
         if taken > 1 && confirmation.message.is_none() {
