@@ -9,6 +9,8 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -132,6 +134,65 @@ fn what_failed_in_a_backfill_is_tried_again_first() {
     assert_eq!(place.run(&[], &after).status.code(), Some(2));
     place.done(&[], &run);
     assert_eq!(place.files("out").len(), 2);
+}
+
+/// An OTLP receiver on this machine. It answers the first request with 400, and all others as one that took the records,
+/// and kept them or not.
+fn receiver(kept: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("otlp+http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (number, connection) in listener.incoming().enumerate() {
+            let mut connection = BufReader::new(connection.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while connection.read_line(&mut line).unwrap() > 2 {
+                let lower = line.to_lowercase();
+                if let Some(value) = lower.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            connection.read_exact(&mut vec![0; length]).unwrap();
+            // partial_success { rejected_log_records: 2, error_message: "old" }
+            let refused: &[u8] = &[10, 7, 8, 2, 18, 3, b'o', b'l', b'd'];
+            let (status, body) = match (number, kept) {
+                (0, _) => ("400 Bad Request", &[][..]),
+                (_, false) => ("200 OK", refused),
+                (_, true) => ("200 OK", &[][..]),
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let mut connection = connection.into_inner();
+            connection.write_all(head.as_bytes()).unwrap();
+            connection.write_all(body).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn what_a_receiver_takes_and_does_not_keep_stays_in_quarantine() {
+    for kept in [false, true] {
+        let place = Place::new();
+        place.put("AWSLogs/1.log", CLEAN.as_bytes());
+        let settings = [("CLOUD_EXPORT_QUARANTINE", "file://aside")];
+        let url = receiver(kept);
+        let to = ["--destination", &url];
+        place.done(&settings, &[&BACKFILL[..], &to].concat());
+        assert_eq!(place.files("aside").len(), 2);
+        let replay = [&["replay", "file://aside", "--delete"][..], &to].concat();
+        let output = place.run(&settings, &replay);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(i32::from(!kept)), "{said}");
+        assert_eq!(
+            said.contains("2 of its records were refused: "),
+            !kept,
+            "{said}"
+        );
+        assert_eq!(place.files("aside").len(), if kept { 0 } else { 2 });
+    }
 }
 
 /// Each format gives records of its own.
