@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 const CLEAN: &str = "srcaddr dstaddr bytes\n10.0.0.1 10.0.0.2 1\n10.0.0.1 10.0.0.2 2\n";
 
@@ -136,15 +137,22 @@ fn what_failed_in_a_backfill_is_tried_again_first() {
     assert_eq!(place.files("out").len(), 2);
 }
 
-/// An OTLP receiver on this machine. It answers the first request with 400, and all others as one that took the records,
-/// and kept them or not.
-fn receiver(kept: bool) -> String {
+/// A receiver on this machine, and the targets of its requests so far. `answer` gives status and body by the number of the
+/// request.
+fn receiver(
+    answer: impl Fn(usize) -> (&'static str, &'static [u8]) + Send + 'static,
+) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("otlp+http://{}", listener.local_addr().unwrap());
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let targets: Arc<Mutex<Vec<String>>> = Arc::default();
+    let asked = Arc::clone(&targets);
     std::thread::spawn(move || {
         for (number, connection) in listener.incoming().enumerate() {
             let mut connection = BufReader::new(connection.unwrap());
             let (mut line, mut length) = (String::new(), 0);
+            connection.read_line(&mut line).unwrap();
+            let target = line.split(' ').nth(1).unwrap().to_owned();
+            line.clear();
             while connection.read_line(&mut line).unwrap() > 2 {
                 let lower = line.to_lowercase();
                 if let Some(value) = lower.strip_prefix("content-length:") {
@@ -153,13 +161,8 @@ fn receiver(kept: bool) -> String {
                 line.clear();
             }
             connection.read_exact(&mut vec![0; length]).unwrap();
-            // partial_success { rejected_log_records: 2, error_message: "old" }
-            let refused: &[u8] = &[10, 7, 8, 2, 18, 3, b'o', b'l', b'd'];
-            let (status, body) = match (number, kept) {
-                (0, _) => ("400 Bad Request", &[][..]),
-                (_, false) => ("200 OK", refused),
-                (_, true) => ("200 OK", &[][..]),
-            };
+            asked.lock().unwrap().push(target);
+            let (status, body) = answer(number);
             let head = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
@@ -169,7 +172,35 @@ fn receiver(kept: bool) -> String {
             connection.write_all(body).unwrap();
         }
     });
-    url
+    (url, targets)
+}
+
+/// Receivers that only their query tells apart get what they refused themselves.
+#[test]
+fn a_batch_goes_back_to_the_receiver_that_refused_it() {
+    let place = Place::new();
+    place.put("AWSLogs/1.log", CLEAN.as_bytes());
+    let settings = [("CLOUD_EXPORT_QUARANTINE", "file://aside")];
+    let (url, targets) = receiver(|number| match number {
+        0..3 => ("400 Bad Request", &[]),
+        _ => ("200 OK", &[]),
+    });
+    let urls = [7, 8, 9].map(|tenant| format!("{url}/in?tenant={tenant}"));
+    let to: Vec<&str> = urls.iter().flat_map(|url| ["--destination", url]).collect();
+    place.done(&settings, &[&BACKFILL[..], &to].concat());
+    assert_eq!(place.files("aside").len(), 6);
+    targets.lock().unwrap().clear();
+    // One of them is no destination any more: its batch stays.
+    let replay = [&["replay", "file://aside", "--delete"][..], &to[2..]].concat();
+    assert_eq!(place.run(&settings, &replay).status.code(), Some(1));
+    let mut asked = targets.lock().unwrap().clone();
+    asked.sort();
+    assert_eq!(asked, ["/in?tenant=8", "/in?tenant=9"]);
+    assert_eq!(place.files("aside").len(), 2);
+    // Nor does it go to the only other one.
+    let replay = [&["replay", "file://aside", "--delete"][..], &to[4..]].concat();
+    assert_eq!(place.run(&settings, &replay).status.code(), Some(1));
+    assert_eq!(targets.lock().unwrap().len(), 2);
 }
 
 #[test]
@@ -178,7 +209,14 @@ fn what_a_receiver_takes_and_does_not_keep_stays_in_quarantine() {
         let place = Place::new();
         place.put("AWSLogs/1.log", CLEAN.as_bytes());
         let settings = [("CLOUD_EXPORT_QUARANTINE", "file://aside")];
-        let url = receiver(kept);
+        // partial_success { rejected_log_records: 2, error_message: "old" }
+        let refused: &[u8] = &[10, 7, 8, 2, 18, 3, b'o', b'l', b'd'];
+        let (url, _) = receiver(move |number| match (number, kept) {
+            (0, _) => ("400 Bad Request", &[]),
+            (_, false) => ("200 OK", refused),
+            (_, true) => ("200 OK", &[]),
+        });
+        let url = format!("otlp+{url}");
         let to = ["--destination", &url];
         place.done(&settings, &[&BACKFILL[..], &to].concat());
         assert_eq!(place.files("aside").len(), 2);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use aws_config::SdkConfig;
 use delivery::destination::Connections;
-use delivery::{Confirmation, DeliveryError, Destination, Lane, Store, lane};
+use delivery::{Confirmation, DeliveryError, Destination, Lane, Outlet, Store, lane};
 use futures_util::StreamExt;
 use serde_json::Value;
 use telemetry::FailureClass;
@@ -274,23 +274,20 @@ impl Forwarder {
         }
     }
 
-    /// Delivers a batch again to the destination that refused it, as it is: the one with its tag, or the only one at its
-    /// URL, whose query or headers may have been what was wrong.
+    /// Delivers a batch again to the destination that refused it, as it is: the one with its tag. One at the same URL with
+    /// another query or other headers may be somebody else's.
     ///
     /// # Errors
     /// What the destination said; or none that is configured is the one, which a setting mends.
     pub async fn deliver(&self, file: &BatchFile) -> Result<Confirmation, DeliveryError> {
         let outlets = self.lanes.iter().flat_map(|lane| &lane.outlets);
-        let mut at_url = outlets.clone().filter(|o| o.url == file.destination);
+        let is_at_url = |outlet: &Outlet| outlet.url == file.destination;
         let outlet = match outlets.clone().find(|outlet| outlet.tag == file.tag) {
             Some(outlet) => Ok(outlet),
-            None => match (at_url.next(), at_url.next()) {
-                (Some(only), None) => Ok(only),
-                (None, _) => Err("it is none of the destinations that are set"),
-                (Some(_), Some(_)) => {
-                    Err("several destinations that are set are at this URL, and none of them is it")
-                }
-            },
+            None if outlets.clone().any(is_at_url) => {
+                Err("those that are set at this URL have another query or other headers")
+            }
+            None => Err("it is none of the destinations that are set"),
         };
         let outlet = outlet.map_err(|problem| {
             let known: Vec<&str> = outlets.map(|outlet| outlet.url.as_str()).collect();

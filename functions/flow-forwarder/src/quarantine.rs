@@ -247,7 +247,7 @@ impl RowsFile {
 pub struct BatchFile {
     /// The destination's URL, without anything secret.
     pub destination: String,
-    /// The destination's tag, which tells it from others at that URL; empty in files that were written without one.
+    /// The destination's tag, which tells it from others at that URL.
     pub tag: String,
     /// The batch, with its bytes.
     pub batch: Batch,
@@ -322,7 +322,7 @@ impl BatchFile {
         match string(header, "batch")? == batch.id() {
             true => Ok(BatchFile {
                 destination: string(header, "destination")?,
-                tag: string(header, "tag").unwrap_or_default(),
+                tag: string(header, "tag")?,
                 batch,
                 code: string(header, "code")?,
                 reason: string(header, "reason")?,
