@@ -380,7 +380,10 @@ impl Encode for Encoder {
 
 #[inline]
 fn start(record: &Record<'_>, spans: Spans) -> Option<i64> {
-    spans.start(record.time()?)
+    match spans.is_one() {
+        true => None,
+        false => spans.start(record.time()?),
+    }
 }
 
 #[cfg(test)]

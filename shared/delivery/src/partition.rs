@@ -61,6 +61,12 @@ pub struct Spans {
 }
 
 impl Spans {
+    /// Whether time does not matter.
+    #[inline]
+    pub fn is_one(self) -> bool {
+        self.seconds.is_none()
+    }
+
     /// The start of the span that a time is of, both in Unix seconds. `None` when time does not matter, or has no
     /// date.
     #[inline]
