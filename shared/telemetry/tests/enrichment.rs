@@ -27,6 +27,12 @@ use telemetry::{LogReader, ReadOptions, Record, Row};
 
 /// Rows of a generated log.
 const ROWS: usize = 2_000;
+/// The account that has most, and when it was collected.
+const OWNER: &str = "123456789012";
+const COLLECTED: u32 = 1_795_190_000;
+/// The columns of version 2.
+const V2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+    action log-status\n";
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples")
@@ -67,7 +73,7 @@ fn index_of_samples() -> (Shards, Arc<Directory>) {
             let unit = IndexUnit {
                 account,
                 region,
-                collected: 1_795_190_000,
+                collected: COLLECTED,
             };
             let part = index::directory_part(&inventory, unit, None).unwrap();
             parts.push(Directory::open(part).unwrap());
@@ -231,21 +237,35 @@ proptest! {
 
 /// Enrichers over the index of one account and region.
 fn enrichers(answers: &Value) -> impl Fn(FieldSet) -> Enricher + use<> {
-    let mut builder = InventoryBuilder::new();
-    builder.add_path_document(generate::ANSWERS_PATH, answers);
-    let inventory = builder.finish();
-    let unit = IndexUnit {
-        account: "123456789012",
-        region: "us-east-1",
-        collected: 1_795_190_000,
-    };
-    let part = index::directory_part(&inventory, unit, None).unwrap();
-    let directory = Arc::new(Directory::open(part).unwrap());
-    let shard = index::shard(&inventory, unit, None, 0).unwrap();
-    let shard = Arc::new(Shard::open(shard).unwrap());
+    enrichers_of(&[(OWNER, answers)])
+}
+
+/// Enrichers over the index of accounts in one region.
+fn enrichers_of(accounts: &[(&str, &Value)]) -> impl Fn(FieldSet) -> Enricher + use<> {
+    let mut shards = HashMap::new();
+    let mut parts = Vec::new();
+    for (account, answers) in accounts {
+        let mut builder = InventoryBuilder::new();
+        let path = format!("aws_configs/accounts/{account}/us-east-1/answers.json");
+        builder.add_path_document(&path, answers);
+        let inventory = builder.finish();
+        let unit = IndexUnit {
+            account,
+            region: "us-east-1",
+            collected: COLLECTED,
+        };
+        let part = index::directory_part(&inventory, unit, None).unwrap();
+        parts.push(Directory::open(part).unwrap());
+        let shard = index::shard(&inventory, unit, None, 0).unwrap();
+        shards.insert((*account).to_owned(), Arc::new(Shard::open(shard).unwrap()));
+    }
+    let directory = Arc::new(Directory::open(Directory::merge(&parts).unwrap()).unwrap());
     move |fields| {
-        let shard = Arc::clone(&shard);
-        let load = Box::new(move |_: &str, _: &str| Loaded::Ready(Arc::clone(&shard)));
+        let shards = shards.clone();
+        let load = Box::new(move |account: &str, _: &str| {
+            let shard = shards.get(account).map(Arc::clone);
+            shard.map_or(Loaded::Missing, Loaded::Ready)
+        });
         let directory = Loaded::Ready(Arc::clone(&directory));
         Enricher::new(Arc::new(Options::new(fields)), directory, load)
     }
@@ -347,7 +367,7 @@ fn route_tables_of_a_vpc_lead_to_different_owners_of_an_address() {
         ("in-c", "10.2.0.5"),
     ];
     let peers = ["b", "c"];
-    let owner = "123456789012";
+    let owner = OWNER;
     let vpc_of = |subnet: &str| subnets.iter().find(|(name, ..)| *name == subnet).unwrap().1;
     let answers = json!({
         "Vpcs": vpcs.map(|(vpc, block)| json!({
@@ -412,6 +432,125 @@ fn route_tables_of_a_vpc_lead_to_different_owners_of_an_address() {
         expect("c", Some("eni-in-c"));
         expect("dropped", None);
     }
+}
+
+/// An interface of a VPC as AWS tells it, with its addresses and since when it is attached.
+fn attached(id: &str, subnet: &str, addresses: &[&str], since: &str) -> Value {
+    let listed = addresses
+        .iter()
+        .enumerate()
+        .map(|(at, address)| json!({"PrivateIpAddress": address, "Primary": at == 0}));
+    json!({
+        "NetworkInterfaceId": id,
+        "InterfaceType": "interface",
+        "Status": "in-use",
+        "SubnetId": subnet,
+        "VpcId": "vpc-a",
+        "OwnerId": OWNER,
+        "PrivateIpAddress": addresses[0],
+        "PrivateIpAddresses": listed.collect::<Vec<_>>(),
+        "Attachment": {"AttachTime": since, "Status": "attached"},
+    })
+}
+
+/// The VPC `vpc-a`, and its subnets `subnet-a` and `subnet-b`, as AWS tells them.
+fn vpc_and_subnets() -> (Value, [Value; 2]) {
+    let block = "10.0.0.0/16";
+    let vpc = json!({
+        "VpcId": "vpc-a",
+        "OwnerId": OWNER,
+        "CidrBlock": block,
+        "CidrBlockAssociationSet": [{"CidrBlock": block, "CidrBlockState": {"State": "associated"}}],
+    });
+    let subnets = [("subnet-a", "10.0.0.0/24"), ("subnet-b", "10.0.1.0/24")];
+    let subnets = subnets.map(|(id, block)| {
+        json!({
+            "SubnetId": id,
+            "VpcId": "vpc-a",
+            "OwnerId": OWNER,
+            "CidrBlock": block,
+            "AvailabilityZone": "us-east-1a",
+        })
+    });
+    (vpc, subnets)
+}
+
+/// An address is asked for before, when and after an interface is attached that has it: the answer to one does not
+/// stand in for that to another, whoever tells of the interface.
+#[test]
+fn nobody_at_one_time_is_somebody_at_another() {
+    let attach: u32 = 1_793_491_200;
+    let near = attached(
+        "eni-near",
+        "subnet-a",
+        &["10.0.0.10"],
+        "2026-01-01T00:00:00Z",
+    );
+    let far = attached(
+        "eni-far",
+        "subnet-b",
+        &["10.0.1.11"],
+        "2026-11-01T00:00:00Z",
+    );
+    let (vpc, [ours, theirs]) = vpc_and_subnets();
+    let ground = |interfaces: &[&Value], subnets: &[&Value]| json!({"Vpcs": [vpc], "Subnets": subnets, "NetworkInterfaces": interfaces});
+    let interfaces_only = json!({"NetworkInterfaces": [near, far]});
+    let without_subnet = ground(&[&near, &far], &[&ours]);
+    let whole = ground(&[&near, &far], &[&ours, &theirs]);
+    let near_only = ground(&[&near], &[&ours, &theirs]);
+    let near_without_subnet = ground(&[&near], &[&ours]);
+    let far_only = ground(&[&far], &[&ours, &theirs]);
+    let far_without_subnet = ground(&[&far], &[&ours]);
+    // A participant of the VPC; one more sees nothing of either interface.
+    let (participant, other) = ("210987654321", "345678901234");
+    let estates: [&[(&str, &Value)]; 6] = [
+        &[(OWNER, &interfaces_only)],
+        &[(OWNER, &without_subnet)],
+        &[(OWNER, &whole)],
+        &[(OWNER, &near_only), (participant, &far_only)],
+        &[
+            (OWNER, &near_without_subnet),
+            (participant, &far_without_subnet),
+        ],
+        &[
+            (OWNER, &near_only),
+            (participant, &ground(&[], &[&theirs])),
+            (other, &far_only),
+        ],
+    ];
+    let stale = COLLECTED + Options::DEFAULT_MAX_AGE + 1;
+    let times = [attach - 100, attach - 1, attach, attach + 100, stale];
+    for accounts in estates {
+        let enrichers = enrichers_of(accounts);
+        let full = || enrichers(FieldSet::of(Level::Full));
+        let row = |time: u32| {
+            format!(
+                "2 {OWNER} eni-near 10.0.0.10 10.0.1.11 40000 443 6 1 40 {time} {} ACCEPT OK\n",
+                time + 60
+            )
+        };
+        for time in times {
+            let found = only(full(), &format!("{V2}{}", row(time)));
+            let interface = found.get("dst_interface_id").and_then(Value::as_str);
+            assert_eq!(
+                interface,
+                (time >= attach).then_some("eni-far"),
+                "{found:?}"
+            );
+            for other in times {
+                found_alike(format!("{V2}{}{}", row(time), row(other)).as_bytes(), full);
+            }
+        }
+    }
+}
+
+/// What is added to the only record of a log.
+fn only(mut enricher: Enricher, log: &str) -> Map<String, Value> {
+    let mut log = LogReader::open(log.as_bytes(), &ReadOptions::new(std::env::temp_dir())).unwrap();
+    let Some(Row::Record(record)) = log.next_row().unwrap() else {
+        panic!("no record");
+    };
+    added(&enricher.enrich(&record))
 }
 
 #[test]

@@ -606,13 +606,21 @@ impl Resolver {
         (found, valid.and(part))
     }
 
-    /// Who has an address in a VPC, as one shard sees it.
-    fn in_vpc(&self, shard: u16, vpc: u32, address: IpAddr, time: u32, how: How) -> Option<Timed> {
-        let valid = match self.held(shard, vpc, address, time, how)? {
-            Ok(held) => return Some(held),
+    /// Who has an address in a VPC, as one shard sees it; or the times at which it knows no more than the VPC.
+    fn in_vpc(
+        &self,
+        shard: u16,
+        vpc: u32,
+        address: IpAddr,
+        time: u32,
+        how: How,
+    ) -> Result<Timed, Range32> {
+        let valid = match self.held(shard, vpc, address, time, how) {
+            Ok(held) => return Ok(held),
             Err(valid) => valid,
         };
-        let (subnet, _) = self.shard(shard)?.subnet_at(vpc, address)?;
+        let file = self.shard(shard).ok_or(valid)?;
+        let (subnet, _) = file.subnet_at(vpc, address).ok_or(valid)?;
         let how = match how {
             How::Address => How::Subnet,
             how => how,
@@ -623,7 +631,7 @@ impl Resolver {
             subnet,
             ..Found::unknown(how, Place::Vpc, 0)
         };
-        Some((found, valid))
+        Ok((found, valid))
     }
 
     /// The interface that has an address in a VPC, as one shard sees it; or the times at which none is known to.
@@ -634,13 +642,14 @@ impl Resolver {
         address: IpAddr,
         time: u32,
         how: How,
-    ) -> Option<Result<Timed, Range32>> {
-        let (row, tenure, range) = match self.shard(shard)?.holder(vpc, address, time) {
+    ) -> Result<Timed, Range32> {
+        let file = self.shard(shard).ok_or(Range32::ALWAYS)?;
+        let (row, tenure, range) = match file.holder(vpc, address, time) {
             Holder::Interface(row, tenure, range) => (row, tenure, range),
-            Holder::NotThen(range) => return Some(Err(range)),
-            Holder::Nobody => return Some(Err(Range32::ALWAYS)),
+            Holder::NotThen(range) => return Err(range),
+            Holder::Nobody => return Err(Range32::ALWAYS),
         };
-        let interface = self.interface(shard, row)?;
+        let interface = self.interface(shard, row).ok_or(range)?;
         let found = Found {
             shard,
             vpc,
@@ -648,10 +657,13 @@ impl Resolver {
             interface: row,
             ..Found::unknown(how, Place::Vpc, 0)
         };
-        Some(Ok(self.aged(found, &interface, tenure, time, range)))
+        Ok(self.aged(found, &interface, tenure, time, range))
     }
 
-    /// Who has an address in a VPC, as all who see it know: its owner and those that share it.
+    /// Who has an address in a VPC, as all who see it know: its owner and those that share it. Or the times at which
+    /// none of them knows more than `first`.
+    ///
+    /// Each view that is asked limits how long the answer holds: at other times it may know the interface.
     fn in_any(
         &mut self,
         vpc: &str,
@@ -659,12 +671,14 @@ impl Resolver {
         address: IpAddr,
         time: u32,
         how: How,
-    ) -> Option<Timed> {
+    ) -> Result<Timed, Range32> {
         let mut coarse = None;
+        let mut valid = Range32::ALWAYS;
         if let Some((shard, row)) = first {
             match self.in_vpc(shard, row, address, time, how) {
-                Some(found) if found.0.interface != NONE => return Some(found),
-                other => coarse = other,
+                Ok(found) if found.0.interface != NONE => return Ok(found),
+                Ok((found, then)) => (coarse, valid) = (Some(found), then),
+                Err(then) => valid = then,
             }
         }
         let views = match self.views.get(vpc) {
@@ -675,24 +689,25 @@ impl Resolver {
             if first.is_some_and(|(first, _)| first == shard) {
                 continue;
             }
-            match self.in_vpc(shard, row, address, time, how) {
-                Some(found) if found.0.interface != NONE => return Some(found),
-                Some(other) => coarse = coarse.or(Some(other)),
-                None => {
+            let (found, then) = match self.in_vpc(shard, row, address, time, how) {
+                Ok((found, then)) if found.interface != NONE => {
+                    return Ok((found, valid.and(then)));
+                }
+                Ok(found) => found,
+                Err(then) => {
+                    let how = if how == How::Address { How::Vpc } else { how };
                     let found = Found {
                         shard,
                         vpc: row,
-                        ..Found::unknown(
-                            if how == How::Address { How::Vpc } else { how },
-                            Place::Vpc,
-                            0,
-                        )
+                        ..Found::unknown(how, Place::Vpc, 0)
                     };
-                    coarse = coarse.or(Some((found, Range32::ALWAYS)));
+                    (found, then)
                 }
-            }
+            };
+            coarse = coarse.or(Some(found));
+            valid = valid.and(then);
         }
-        coarse
+        coarse.map(|found| (found, valid)).ok_or(valid)
     }
 
     #[cold]
@@ -722,16 +737,16 @@ impl Resolver {
         time: u32,
         how: How,
     ) -> Timed {
-        if let Some(found) = self.in_any(vpc, None, address, time, how) {
-            return found;
-        }
-        let told = self.tell(Told {
-            vpc_id: Some(vpc.into()),
-            account_id: owner.map(Into::into),
-            region: region.map(Into::into),
-            ..Told::default()
-        });
-        (Found::unknown(how, Place::Vpc, told), Range32::ALWAYS)
+        self.in_any(vpc, None, address, time, how)
+            .unwrap_or_else(|valid| {
+                let told = self.tell(Told {
+                    vpc_id: Some(vpc.into()),
+                    account_id: owner.map(Into::into),
+                    region: region.map(Into::into),
+                    ..Told::default()
+                });
+                (Found::unknown(how, Place::Vpc, told), valid)
+            })
     }
 
     /// The route of the subnet that a flow was logged in.
@@ -800,19 +815,34 @@ impl Resolver {
             || file.subnet_at(near.vpc, address).is_some()
         {
             let found = self.in_any(vpc, Some((shard, near.vpc)), address, time, How::Address);
-            return found.unwrap_or_else(|| {
+            return found.unwrap_or_else(|valid| {
                 let found = Found {
                     shard,
                     vpc: near.vpc,
                     ..Found::unknown(How::Vpc, Place::Vpc, 0)
                 };
-                (found, Range32::ALWAYS)
+                (found, valid)
             });
         }
         // Even where no block is known, an interface may have the address.
-        if let Some(Ok(found)) = self.held(shard, near.vpc, address, time, How::Address) {
-            return found;
-        }
+        let valid = match self.held(shard, near.vpc, address, time, How::Address) {
+            Ok(found) => return found,
+            Err(valid) => valid,
+        };
+        let (found, then) = self.outside(near, (shard, &file), vpc, address, time, service);
+        (found, valid.and(then))
+    }
+
+    /// Who has an address that nobody in the VPC of the log has, as its routes lead there.
+    fn outside(
+        &mut self,
+        near: &Near,
+        (shard, file): (u16, &Shard),
+        vpc: &str,
+        address: IpAddr,
+        time: u32,
+        service: Option<&str>,
+    ) -> Timed {
         if near.kind == InterfaceKind::TransitGateway
             && let Some(found) = self.behind_gateway_of(vpc, shard, address, time, service)
         {
@@ -986,7 +1016,9 @@ impl Resolver {
             return found;
         }
         if let Some(vpc) = self.vpc_of_v6(address) {
-            return self.in_vpc_of(&vpc, None, None, address, time, How::PublicAddress);
+            let how = How::PublicAddress;
+            let (found, then) = self.in_vpc_of(&vpc, None, None, address, time, how);
+            return (found, valid.and(then));
         }
         let mut told = Told::default();
         if let Some(geography) = &self.geography {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use telemetry::enrichment::field::End;
 use telemetry::enrichment::{
-    Enricher, FieldSet, How, Level, Loaded, Options, Origin, Side, Status,
+    Enricher, Enrichment, FieldSet, How, Level, Loaded, Options, Origin, Side, Status,
 };
 use telemetry::index::{self, Directory, IndexUnit, Shard};
 use telemetry::inventory::InventoryBuilder;
-use telemetry::{LogReader, ReadOptions, Record, Row};
+use telemetry::{LogReader, ReadOptions, Row};
 
 use super::answers;
 use super::dice::Dice;
@@ -20,8 +20,8 @@ use super::flows::{Flow, Known, Traffic, Truth, V2, V5, V6};
 /// How long vanished interfaces are kept, in seconds.
 const KEEP: u32 = 24 * 3_600;
 
-/// The index of an estate: collected twice, each time as an own run of the collector.
-pub fn enricher(estate: &Estate, denied: &HashSet<&str>) -> Enricher {
+/// Enrichers over the index of an estate: collected twice, each time as an own run of the collector.
+fn enrichers(estate: &Estate, denied: &HashSet<&str>) -> impl Fn() -> Enricher + use<> {
     let mut shards: HashMap<(String, String), Arc<Shard>> = HashMap::new();
     let mut parts: Vec<Directory> = Vec::new();
     for time in [FIRST, SECOND] {
@@ -45,19 +45,20 @@ pub fn enricher(estate: &Estate, denied: &HashSet<&str>) -> Enricher {
             parts.push(Directory::open(part).unwrap());
         }
     }
-    let directory = Directory::open(Directory::merge(&parts).unwrap()).unwrap();
-    let options = Options::new(FieldSet::of(Level::Full));
-    let load = move |account: &str, region: &str| match shards
-        .get(&(account.to_owned(), region.to_owned()))
-    {
-        Some(shard) => Loaded::Ready(Arc::clone(shard)),
-        None => Loaded::Missing,
-    };
-    Enricher::new(
-        Arc::new(options),
-        Loaded::Ready(Arc::new(directory)),
-        Box::new(load),
-    )
+    let directory = Arc::new(Directory::open(Directory::merge(&parts).unwrap()).unwrap());
+    let options = Arc::new(Options::new(FieldSet::of(Level::Full)));
+    let shards = Arc::new(shards);
+    move || {
+        let shards = Arc::clone(&shards);
+        let load = move |account: &str, region: &str| match shards
+            .get(&(account.to_owned(), region.to_owned()))
+        {
+            Some(shard) => Loaded::Ready(Arc::clone(shard)),
+            None => Loaded::Missing,
+        };
+        let directory = Loaded::Ready(Arc::clone(&directory));
+        Enricher::new(Arc::clone(&options), directory, Box::new(load))
+    }
 }
 
 /// What came of the flows of an estate.
@@ -98,7 +99,8 @@ pub fn try_flows(
         complete,
     };
     let flows: Vec<Flow> = (0..count).filter_map(|_| traffic.flow()).collect();
-    let mut enricher = enricher(estate, denied);
+    let enrichers = enrichers(estate, denied);
+    let mut enricher = enrichers();
     let mut outcome = Outcome::default();
     let demands = Demands {
         estate,
@@ -116,11 +118,12 @@ pub fn try_flows(
         for (region, (name, _)) in REGIONS.iter().enumerate() {
             let of_log = |flow: &&Flow| flow.header == header && flow.region == region;
             let flows: Vec<&Flow> = flows.iter().filter(of_log).collect();
-            enricher.begin(Origin {
+            let origin = Origin {
                 account: None,
                 region: Some((*name).to_owned()),
                 folder: String::new(),
-            });
+            };
+            enricher.begin(origin.clone());
             let mut log = format!("{header}\n");
             for flow in &flows {
                 log += &flow.row;
@@ -132,7 +135,11 @@ pub fn try_flows(
                 let Ok(Some(Row::Record(record))) = reader.next_row() else {
                     panic!("not a record: {}", flow.row);
                 };
-                demands.hold(&mut enricher, &record, flow, &mut outcome);
+                let enrichment = enricher.enrich(&record);
+                let mut other = enrichers();
+                other.begin(origin.clone());
+                outcome.compare(&enrichment, &other.enrich(&record), flow);
+                demands.hold(&enrichment, flow, &mut outcome);
             }
         }
     }
@@ -141,14 +148,7 @@ pub fn try_flows(
 
 impl Demands<'_> {
     /// Holds both sides of a flow against the truth.
-    fn hold(
-        &self,
-        enricher: &mut Enricher,
-        record: &Record<'_>,
-        flow: &Flow,
-        outcome: &mut Outcome,
-    ) {
-        let enrichment = enricher.enrich(record);
+    fn hold(&self, enrichment: &Enrichment<'_>, flow: &Flow, outcome: &mut Outcome) {
         for (end, truth) in End::BOTH.into_iter().zip(&flow.sides) {
             let side = enrichment.side(end).unwrap();
             let is_knowable = self.nothing_denied && truth.known == Known::Surely;
@@ -187,6 +187,18 @@ impl Demands<'_> {
 }
 
 impl Outcome {
+    /// A flow is enriched as if it were the only one.
+    fn compare(&mut self, among: &Enrichment<'_>, alone: &Enrichment<'_>, flow: &Flow) {
+        let [among, alone] =
+            [among, alone].map(|of| (End::BOTH.map(|end| of.side(end)), of.facts()));
+        if among != alone {
+            self.faults.push(format!(
+                "other than alone\n  {}\n  alone {alone:?}\n  among {among:?}",
+                flow.row
+            ));
+        }
+    }
+
     fn fault(
         &mut self,
         end: End,
