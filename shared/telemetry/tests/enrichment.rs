@@ -240,25 +240,28 @@ fn enrichers(answers: &Value) -> impl Fn(FieldSet) -> Enricher + use<> {
     enrichers_of(&[(OWNER, answers)])
 }
 
-/// Enrichers over the index of accounts in one region.
+/// Enrichers over the index of accounts in one region. One that is there again was collected again, an hour later.
 fn enrichers_of(accounts: &[(&str, &Value)]) -> impl Fn(FieldSet) -> Enricher + use<> {
-    let mut shards = HashMap::new();
-    let mut parts = Vec::new();
+    let mut shards: HashMap<String, Arc<Shard>> = HashMap::new();
+    let mut parts = HashMap::new();
     for (account, answers) in accounts {
         let mut builder = InventoryBuilder::new();
         let path = format!("aws_configs/accounts/{account}/us-east-1/answers.json");
         builder.add_path_document(&path, answers);
         let inventory = builder.finish();
+        let before = shards.get(*account).cloned();
         let unit = IndexUnit {
             account,
             region: "us-east-1",
-            collected: COLLECTED,
+            collected: COLLECTED + before.as_ref().map_or(0, |_| 3_600),
         };
-        let part = index::directory_part(&inventory, unit, None).unwrap();
-        parts.push(Directory::open(part).unwrap());
-        let shard = index::shard(&inventory, unit, None, 0).unwrap();
-        shards.insert((*account).to_owned(), Arc::new(Shard::open(shard).unwrap()));
+        let shard = index::shard(&inventory, unit, before.as_deref(), 24 * 3_600).unwrap();
+        let shard = Shard::open(shard).unwrap();
+        let part = index::directory_part(&inventory, unit, Some(&shard)).unwrap();
+        parts.insert(*account, Directory::open(part).unwrap());
+        shards.insert((*account).to_owned(), Arc::new(shard));
     }
+    let parts: Vec<Directory> = parts.into_values().collect();
     let directory = Arc::new(Directory::open(Directory::merge(&parts).unwrap()).unwrap());
     move |fields| {
         let shards = shards.clone();
@@ -541,6 +544,56 @@ fn nobody_at_one_time_is_somebody_at_another() {
                 found_alike(format!("{V2}{}{}", row(time), row(other)).as_bytes(), full);
             }
         }
+    }
+}
+
+/// Between two addresses of the interface that logs no record tells the way, whichever of them others showed; between
+/// one that it has and one that went on to another, who has them then does.
+#[test]
+fn records_before_do_not_decide_which_way_packets_go() {
+    let since = "2026-01-01T00:00:00Z";
+    let (vpc, subnets) = vpc_and_subnets();
+    let estate = |near: &[&str], far: &[&str]| {
+        let near = attached("eni-near", "subnet-a", near, since);
+        let far = attached("eni-far", "subnet-a", far, since);
+        json!({"Vpcs": [vpc], "Subnets": subnets, "NetworkInterfaces": [near, far]})
+    };
+    let before = estate(&["10.0.0.10", "10.0.0.100"], &["10.0.0.11"]);
+    let after = estate(&["10.0.0.10"], &["10.0.0.11", "10.0.0.100"]);
+    let hosts = ["10.0.0.10", "10.0.0.100", "10.0.0.11", "10.0.0.12"];
+    let row = |source: &str, destination: &str, time: u32| {
+        let end = time + 60;
+        format!(
+            "2 {OWNER} eni-near {source} {destination} 40000 443 6 1 40 {time} {end} ACCEPT OK\n"
+        )
+    };
+    let (once, again) = (COLLECTED - 600, COLLECTED + 2 * 3_600);
+    let moved = [(OWNER, &before), (OWNER, &after)];
+    for (accounts, between) in [(&moved[..1], None), (&moved, Some("egress"))] {
+        let enrichers = enrichers_of(accounts);
+        let full = || enrichers(FieldSet::of(Level::Full));
+        let pairs = hosts
+            .iter()
+            .flat_map(|a| hosts.iter().map(move |b| (*a, *b)));
+        let rows: Vec<String> = [once, again]
+            .iter()
+            .flat_map(|time| pairs.clone().map(|(a, b)| row(a, b, *time)))
+            .collect();
+        for first in &rows {
+            let then: String = rows.iter().map(|row| format!("{first}{row}")).collect();
+            found_alike(format!("{V2}{first}{then}").as_bytes(), full);
+        }
+        let direction = |source, destination, time| {
+            let added = only(full(), &format!("{V2}{}", row(source, destination, time)));
+            added
+                .get("direction")
+                .map(|direction| direction.as_str().unwrap().to_owned())
+        };
+        let [own, other, far, _] = hosts;
+        assert_eq!(direction(own, other, once), None);
+        assert_eq!(direction(own, other, again).as_deref(), between);
+        assert_eq!(direction(own, far, again).as_deref(), Some("egress"));
+        assert_eq!(direction(far, own, again).as_deref(), Some("ingress"));
     }
 }
 

@@ -37,7 +37,7 @@ impl Enricher {
         let direction = match values.text(columns.direction) {
             Some(b"ingress") => Some(FlowDirection::Ingress),
             Some(b"egress") => Some(FlowDirection::Egress),
-            _ => self.direction(&seat, source, destination),
+            _ => self.direction(&seat, source, destination, time),
         };
         // Who talks to whom; the record's other addresses are the hop that the interface saw.
         let sender = End {
@@ -163,19 +163,19 @@ impl Enricher {
         seat: &Seat,
         source: Option<IpAddr>,
         destination: Option<IpAddr>,
+        time: u32,
     ) -> Option<FlowDirection> {
         let (source, destination) = (source?, destination?);
-        if seat.is_known && seat.address.is_some() {
-            match (
-                seat.address == Some(source),
-                seat.address == Some(destination),
-            ) {
-                (true, false) => return Some(FlowDirection::Egress),
-                (false, true) => return Some(FlowDirection::Ingress),
-                _ => {}
-            }
+        let (direction, other) = match seat.address {
+            Some(own) if own == source => (FlowDirection::Egress, destination),
+            Some(own) if own == destination => (FlowDirection::Ingress, source),
+            _ => return self.find_direction(seat, source, destination, time),
+        };
+        // What was seen before does not decide where both addresses are its own.
+        match self.is_own_address(seat, other) {
+            true => self.find_direction(seat, source, destination, time),
+            false => Some(direction),
         }
-        self.find_direction(seat, source, destination)
     }
 
     #[cold]
@@ -185,19 +185,29 @@ impl Enricher {
         seat: &Seat,
         source: IpAddr,
         destination: IpAddr,
+        time: u32,
     ) -> Option<FlowDirection> {
         if seat.is_known {
-            let mut has = |address| self.is_own_address(seat, address);
-            match (has(source), has(destination)) {
-                (true, false) => {
+            let ends = [source, destination];
+            let direction = match ends.map(|address| self.is_own_address(seat, address)) {
+                [true, false] => {
                     self.learn(seat, source);
-                    return Some(FlowDirection::Egress);
+                    Some(FlowDirection::Egress)
                 }
-                (false, true) => {
+                [false, true] => {
                     self.learn(seat, destination);
-                    return Some(FlowDirection::Ingress);
+                    Some(FlowDirection::Ingress)
                 }
-                _ => {}
+                // Each was its own at some time: who has them at this one decides.
+                [true, true] => match ends.map(|address| self.has_now(seat, address, time)) {
+                    [true, false] => Some(FlowDirection::Egress),
+                    [false, true] => Some(FlowDirection::Ingress),
+                    _ => None,
+                },
+                [false, false] => None,
+            };
+            if direction.is_some() {
+                return direction;
             }
         }
         // An interface's own address is always private, or IPv6 of its VPC.
@@ -209,6 +219,12 @@ impl Enricher {
                 self.resolver.inside(near, source, destination)
             }
         }
+    }
+
+    /// Whether the interface that logs has an address at a time.
+    fn has_now(&mut self, seat: &Seat, address: IpAddr, time: u32) -> bool {
+        let (number, _) = self.reach(seat, address, time, None);
+        self.is_own(seat, number)
     }
 }
 
