@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use telemetry::enrichment::field::End;
+use telemetry::enrichment::price::PriceTable;
 use telemetry::enrichment::{
     Device, Enricher, Enrichment, FieldSet, FieldValue, FlowField, How, Level, Loaded, Options,
     Party, SideField,
@@ -240,8 +241,14 @@ fn enrichers(answers: &Value) -> impl Fn(FieldSet) -> Enricher + use<> {
     enrichers_of(&[(OWNER, answers)])
 }
 
-/// Enrichers over the index of accounts in one region. One that is there again was collected again, an hour later.
+/// Enrichers over the index of accounts in one region.
 fn enrichers_of(accounts: &[(&str, &Value)]) -> impl Fn(FieldSet) -> Enricher + use<> {
+    let enrichers = enrichers_with(accounts);
+    move |fields| enrichers(Arc::new(Options::new(fields)))
+}
+
+/// Enrichers over the index of accounts in one region. One that is there again was collected again, an hour later.
+fn enrichers_with(accounts: &[(&str, &Value)]) -> impl Fn(Arc<Options>) -> Enricher + use<> {
     let mut shards: HashMap<String, Arc<Shard>> = HashMap::new();
     let mut parts = HashMap::new();
     for (account, answers) in accounts {
@@ -263,14 +270,14 @@ fn enrichers_of(accounts: &[(&str, &Value)]) -> impl Fn(FieldSet) -> Enricher + 
     }
     let parts: Vec<Directory> = parts.into_values().collect();
     let directory = Arc::new(Directory::open(Directory::merge(&parts).unwrap()).unwrap());
-    move |fields| {
+    move |options| {
         let shards = shards.clone();
         let load = Box::new(move |account: &str, _: &str| {
             let shard = shards.get(account).map(Arc::clone);
             shard.map_or(Loaded::Missing, Loaded::Ready)
         });
         let directory = Loaded::Ready(Arc::clone(&directory));
-        Enricher::new(Arc::new(Options::new(fields)), directory, load)
+        Enricher::new(options, directory, load)
     }
 }
 
@@ -595,6 +602,134 @@ fn records_before_do_not_decide_which_way_packets_go() {
         assert_eq!(direction(own, far, again).as_deref(), Some("egress"));
         assert_eq!(direction(far, own, again).as_deref(), Some("ingress"));
     }
+}
+
+/// What is added to each record of logs, by one enricher.
+fn all_added(enricher: &mut Enricher, logs: &[String]) -> Vec<Map<String, Value>> {
+    let mut all = Vec::new();
+    for log in logs {
+        let read = ReadOptions::new(std::env::temp_dir());
+        let mut log = LogReader::open(log.as_bytes(), &read).unwrap();
+        while let Some(row) = log.next_row().unwrap() {
+            let Row::Record(record) = row else {
+                panic!("no record");
+            };
+            all.push(added(&enricher.enrich(&record)));
+        }
+    }
+    all
+}
+
+/// Asserts that logs of one record each are enriched as if each were the only one, in both orders, and returns what is
+/// added to each.
+fn alone_as_among(logs: &[String], enricher: impl Fn() -> Enricher) -> Vec<Map<String, Value>> {
+    let alone = logs.iter().map(|log| only(enricher(), log));
+    let mut alone: Vec<_> = alone.collect();
+    let mut logs = logs.to_vec();
+    for _ in 0..2 {
+        assert_eq!(all_added(&mut enricher(), &logs), alone);
+        logs.reverse();
+        alone.reverse();
+    }
+    alone
+}
+
+/// Formats with and without the region, of one transit gateway: the region has its own price.
+#[test]
+fn a_transit_gateways_price_is_that_of_the_region_that_its_record_tells() {
+    let since = "2026-01-01T00:00:00Z";
+    let (vpc, subnets) = vpc_and_subnets();
+    let attachment = |number: u8| {
+        json!({
+            "TransitGatewayAttachmentId": format!("tgw-attach-{number}"),
+            "TransitGatewayId": "tgw-1",
+            "ResourceType": "vpc",
+            "ResourceId": "vpc-a",
+            "ResourceOwnerId": OWNER,
+            "State": "available",
+        })
+    };
+    // The sides are the same whatever region the record tells.
+    let answers = json!({
+        "Vpcs": [vpc],
+        "Subnets": subnets,
+        "NetworkInterfaces": [
+            attached("eni-near", "subnet-a", &["10.0.0.10"], since),
+            attached("eni-far", "subnet-b", &["10.0.1.10"], since),
+        ],
+        "TransitGateways": [{"TransitGatewayId": "tgw-1", "OwnerId": OWNER, "State": "available"}],
+        "TransitGatewayAttachments": [attachment(1), attachment(2)],
+    });
+    let with_options = enrichers_with(&[(OWNER, &answers)]);
+    let prices = json!({
+        "date": "2026-01-01",
+        "currency": "USD",
+        "source": "test",
+        "default": "us-east-1",
+        "regions": {"us-east-1": {"transit-gateway": 0.02}, "eu-west-1": {"transit-gateway": 0.05}},
+    });
+    let prices = PriceTable::from_slice(&serde_json::to_vec(&prices).unwrap()).unwrap();
+    let options = Arc::new(Options {
+        prices: Arc::new(prices),
+        ..Options::new(FieldSet::of(Level::Full))
+    });
+    let columns = "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-id tgw-dst-vpc-id \
+        tgw-pair-attachment-id srcaddr dstaddr srcport dstport protocol packets bytes start end log-status \
+        flow-direction";
+    let row = "6 TransitGateway 123456789012 tgw-1 tgw-attach-1 vpc-a vpc-a tgw-attach-2 10.0.0.10 10.0.1.10 1 2 6 1 \
+        1073741824 1793491300 1793491360 OK ingress";
+    let logs = [
+        format!("{columns}\n{row}\n"),
+        format!("{columns} region\n{row} eu-west-1\n"),
+        format!("{columns} region\n{row} us-east-1\n"),
+        format!("{columns} region\n{row} -\n"),
+    ];
+    let added = alone_as_among(&logs, || with_options(Arc::clone(&options)));
+    let costs: Vec<_> = added
+        .iter()
+        .map(|added| added["transfer_cost_usd"].as_f64())
+        .collect();
+    assert_eq!(costs, [0.02, 0.05, 0.02, 0.02].map(Some));
+}
+
+/// The endpoints of a firewall in two zones, of whose subnets nothing is known.
+#[test]
+fn an_entry_of_a_firewall_names_the_endpoint_of_its_zone() {
+    let arn = "arn:aws:network-firewall:us-east-1:123456789012:firewall/inspect";
+    let endpoint = |id: &str| json!({"Attachment": {"SubnetId": format!("subnet-{id}"), "EndpointId": format!("vpce-{id}"), "Status": "READY"}});
+    let answers = json!({
+        "Firewalls": [{"FirewallName": "inspect", "FirewallArn": arn}],
+        "FirewallDetails": [{
+            "FirewallArn": arn,
+            "Firewall": {"FirewallName": "inspect", "FirewallArn": arn, "VpcId": "vpc-a"},
+            "FirewallStatus": {"SyncStates": {"us-east-1a": endpoint("a"), "us-east-1b": endpoint("b")}},
+        }],
+    });
+    let enrichers = enrichers(&answers);
+    let logs = ["us-east-1a", "us-east-1b"].map(|zone| {
+        let entry = json!({
+            "firewall_name": "inspect",
+            "availability_zone": zone,
+            "event_timestamp": "1793491300",
+            "event": {
+                "event_type": "netflow",
+                "src_ip": "10.20.4.17",
+                "src_port": 1,
+                "dest_ip": "198.51.100.77",
+                "dest_port": 2,
+                "proto": "TCP",
+                "timestamp": "2026-11-01T00:00:00.000000+0000",
+                "netflow": {"pkts": 1, "bytes": 100},
+            },
+        });
+        format!("{entry}\n")
+    });
+    let added = alone_as_among(&logs, || enrichers(FieldSet::of(Level::Full)));
+    let gateways: Vec<_> = added
+        .iter()
+        .map(|added| added["gateway_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(gateways, ["vpce-a", "vpce-b"]);
 }
 
 /// What is added to the only record of a log.

@@ -97,6 +97,8 @@ pub(super) struct CarriedKey {
     pub(super) is_flow: bool,
     /// The kind of log, and the number of the gateway's or firewall's name.
     pub(super) log: (u8, u32),
+    /// The number of the region's name that the record tells, which decides on prices, or of the firewall endpoint's.
+    pub(super) at: u32,
     pub(super) shard: u16,
     /// The attachments of the gateway, or the firewall's VPC and subnet.
     pub(super) between: (u32, u32),

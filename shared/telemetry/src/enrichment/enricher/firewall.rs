@@ -72,7 +72,8 @@ impl Enricher {
             destination,
             direction: None,
             is_flow: entry.log_type() == FirewallLogType::Flow,
-            log: (2, self.names.number(name.into())),
+            log: (2, self.name_number(Some(name))),
+            at: self.name_number(endpoint.as_deref()),
             shard: near.shard.unwrap_or(u16::MAX),
             between: (near.vpc, near.subnet),
         };

@@ -485,7 +485,7 @@ impl Enricher {
             Question::Stranger(ground) => ground.public,
             Question::At(place) => place,
         };
-        let far = Far::new(address_bits, place, self.service_number(service));
+        let far = Far::new(address_bits, place, self.name_number(service));
         let number = match self.reached.get(&far, time) {
             Some(number) => number,
             None => self.find_reached(seat, far, address, time, service),
@@ -493,11 +493,12 @@ impl Enricher {
         (number, way)
     }
 
+    /// The number of a name; [`NONE`] for none.
     #[inline]
-    fn service_number(&mut self, service: Option<&str>) -> u32 {
-        service.map_or(NONE, |service| {
-            let known = self.names.known(service);
-            known.unwrap_or_else(|| self.names.number(service.into()))
+    pub(super) fn name_number(&mut self, name: Option<&str>) -> u32 {
+        name.map_or(NONE, |name| {
+            let known = self.names.known(name);
+            known.unwrap_or_else(|| self.names.number(name.into()))
         })
     }
 
@@ -509,7 +510,7 @@ impl Enricher {
         time: u32,
         service: Option<&str>,
     ) -> u32 {
-        let far = Far::new(bits(address), seat.behind, self.service_number(service));
+        let far = Far::new(bits(address), seat.behind, self.name_number(service));
         if let Some(number) = self.reached.get(&far, time) {
             return number;
         }

@@ -25,7 +25,7 @@ impl Enricher {
             true => (there, here),
             false => (here, there),
         };
-        let gateway = text(Field::TgwId);
+        let (gateway, region) = (text(Field::TgwId), text(Field::Region));
         let sender = self.attached(
             flow.address(Field::Srcaddr),
             [
@@ -35,7 +35,7 @@ impl Enricher {
             ],
             entered,
             left,
-            (gateway, text(Field::Region)),
+            (gateway, region),
             time,
             text(Field::PktSrcAwsService),
             false,
@@ -50,7 +50,7 @@ impl Enricher {
             ],
             left,
             entered,
-            (gateway, text(Field::Region)),
+            (gateway, region),
             time,
             text(Field::PktDstAwsService),
             true,
@@ -66,13 +66,13 @@ impl Enricher {
             destination,
             direction: flow.direction(),
             is_flow: true,
-            log: (1, self.names.number(gateway.unwrap_or_default().into())),
+            log: (1, self.name_number(gateway)),
+            at: self.name_number(region),
             shard: u16::MAX,
             between: (kinds[0] as u32, kinds[1] as u32),
         };
-        let place = (gateway, text(Field::Region));
         let facts = self.carried_facts(key, |enricher| {
-            enricher.transit_facts(&key, place, kinds, near.trouble)
+            enricher.transit_facts(&key, (gateway, region), kinds, near.trouble)
         });
         Resolved {
             source,
