@@ -19,7 +19,7 @@ pub const REQUIRED: &[(Field, &str)] = &[
         Field::Version,
         "the format's version is not stated in the records",
     ),
-    (Field::Start, "flows cannot be placed in time"),
+    (Field::Start, "when flows began is unknown"),
 ];
 
 /// How many known fields a format needs besides the required ones.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::counts::{Counts, RowError};
 use crate::decode::{self, Content, DecodeLimits, Decoded, ReadError};
 use crate::firewall::{FirewallReader, FirewallRecord};
-use crate::flow::field::Field;
 use crate::flow::layout::Layout;
 use crate::flow::parquet::ParquetReader;
 use crate::flow::record::FlowRecord;
@@ -52,14 +51,12 @@ pub enum Record<'r> {
 }
 
 impl Record<'_> {
-    /// When it happened, Unix seconds: the start of a flow's window, or when a firewall wrote its entry. `None`
-    /// when the log's format has no such column.
+    /// When it happened, Unix seconds: the start of a flow's window, or its end where no start is told, or when a
+    /// firewall wrote its entry. `None` when nothing of that is told.
     #[inline]
     pub fn time(&self) -> Option<i64> {
         match self {
-            Record::Flow(flow) => flow
-                .integer(Field::Start)
-                .and_then(|start| i64::try_from(start).ok()),
+            Record::Flow(flow) => flow.time().and_then(|time| i64::try_from(time).ok()),
             Record::Firewall(entry) => Some(entry.event_timestamp()),
         }
     }

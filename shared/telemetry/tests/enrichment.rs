@@ -732,6 +732,60 @@ fn an_entry_of_a_firewall_names_the_endpoint_of_its_zone() {
     assert_eq!(gateways, ["vpce-a", "vpce-b"]);
 }
 
+/// What tells no start is looked up at its end; what tells no time, by what was known last, and that is stale.
+#[test]
+fn flows_without_a_start_are_looked_up_at_their_end() {
+    let attach = COLLECTED - 1_000;
+    let (vpc, subnets) = vpc_and_subnets();
+    let since = jiff::Timestamp::from_second(attach.into()).unwrap();
+    let answers = json!({
+        "Vpcs": [vpc],
+        "Subnets": subnets,
+        "NetworkInterfaces": [
+            attached("eni-near", "subnet-a", &["10.0.0.10"], &since.to_string()),
+            attached("eni-far", "subnet-b", &["10.0.1.10"], &since.to_string()),
+        ],
+    });
+    let enrichers = enrichers(&answers);
+    let full = || enrichers(FieldSet::of(Level::Full));
+    let log = |columns: &str, times: &str| {
+        let header =
+            "version account-id interface-id srcaddr dstaddr srcport dstport protocol bytes action";
+        format!(
+            "{header} {columns}\n2 {OWNER} eni-near 10.0.0.10 10.0.1.10 40000 443 6 40 ACCEPT {times}\n"
+        )
+    };
+    for time in [attach - 1, attach, COLLECTED] {
+        let alike = [
+            log("start", &format!("{time}")),
+            log("end", &format!("{time}")),
+            log("start end", &format!("- {time}")),
+            log("start end", &format!("{time} {}", time + 600)),
+        ];
+        let added = alone_as_among(&alike, full);
+        for (log, added) in alike.iter().zip(&added) {
+            let found = added.get("dst_interface_id").is_some();
+            assert_eq!(found, time >= attach, "{log}{added:?}");
+        }
+        for log in &alike {
+            let read = ReadOptions::new(std::env::temp_dir());
+            let mut log = LogReader::open(log.as_bytes(), &read).unwrap();
+            let Some(Row::Record(record)) = log.next_row().unwrap() else {
+                panic!("no record");
+            };
+            assert_eq!(record.time(), Some(i64::from(time)));
+        }
+    }
+    let timeless = alone_as_among(&[log("start", "-"), log("vpc-id", "vpc-a")], full);
+    for added in timeless {
+        assert_eq!(added["dst_interface_id"], "eni-far");
+        assert_eq!(
+            (&added["src_status"], &added["dst_status"]),
+            (&json!("stale"), &json!("stale"))
+        );
+    }
+}
+
 /// What is added to the only record of a log.
 fn only(mut enricher: Enricher, log: &str) -> Map<String, Value> {
     let mut log = LogReader::open(log.as_bytes(), &ReadOptions::new(std::env::temp_dir())).unwrap();

@@ -448,8 +448,10 @@ impl Enricher {
         }
         self.make_room();
         let (values, columns) = (Values::of(flow), self.plan.columns);
-        let time = values.integer(columns.start).unwrap_or_default();
-        let time = u32::try_from(time).unwrap_or(u32::MAX);
+        // Of a flow that tells no time, what was known last is told as stale.
+        let told = values.integer(columns.start);
+        let told = told.or_else(|| values.integer(columns.end));
+        let time = told.map_or(u32::MAX, |time| u32::try_from(time).unwrap_or(u32::MAX));
         let resolved = match self.plan.is_transit_gateway {
             true => self.transit_gateway(flow, time),
             false => self.vpc(flow, time),

@@ -278,6 +278,12 @@ impl<'r> FlowRecord<'r> {
         }
     }
 
+    /// When the flow happened, Unix seconds: the start of its window, or the end where no start is told.
+    pub fn time(&self) -> Option<u64> {
+        self.integer(Field::Start)
+            .or_else(|| self.integer(Field::End))
+    }
+
     /// An address field's value.
     pub fn address(&self, field: Field) -> Option<IpAddr> {
         match self.get(field)? {

@@ -41,7 +41,7 @@ struct Plan {
     rules: Vec<PlannedRule>,
     limits: Vec<PlannedLimit>,
     identity: Option<IdentityPlaces>,
-    start: Option<usize>,
+    time: Option<usize>,
     device: Option<usize>,
 }
 
@@ -299,7 +299,7 @@ impl Plan {
             rules: Vec::new(),
             limits: Vec::new(),
             identity: layout.map(|layout| IdentityPlaces::new(layout)),
-            start: place(Field::Start),
+            time: place(Field::Start).or_else(|| place(Field::End)),
             device: device.into_iter().find_map(place),
             layout: layout.map(Arc::clone),
         };
@@ -388,11 +388,11 @@ impl Plan {
         }
     }
 
-    /// When the flow started, or the entry was written, Unix seconds.
+    /// When the flow started, or ended where no start is told, or the entry was written, Unix seconds.
     #[inline]
     fn time(&self, record: &Record<'_>) -> u64 {
         match record {
-            Record::Flow(flow) => match Observed::column(flow, self.start) {
+            Record::Flow(flow) => match Observed::column(flow, self.time) {
                 Observed::Integer(time) => time,
                 _ => 0,
             },

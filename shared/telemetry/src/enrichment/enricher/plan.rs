@@ -49,6 +49,7 @@ impl Default for Column {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Columns {
     pub(super) start: Column,
+    pub(super) end: Column,
     pub(super) bytes: Column,
     pub(super) protocol: Column,
     pub(super) tcp_flags: Column,
@@ -96,6 +97,7 @@ impl Plan {
             runs,
             columns: Columns {
                 start: column(Field::Start),
+                end: column(Field::End),
                 bytes: column(Field::Bytes),
                 protocol: column(Field::Protocol),
                 tcp_flags: column(Field::TcpFlags),
