@@ -732,6 +732,61 @@ fn an_entry_of_a_firewall_names_the_endpoint_of_its_zone() {
     assert_eq!(gateways, ["vpce-a", "vpce-b"]);
 }
 
+/// Addresses of IPv4, and the same written as ones of IPv6.
+#[test]
+fn an_address_of_ipv4_is_the_same_as_its_mapped_one() {
+    let attach = "2026-01-01T00:00:00Z";
+    let (vpc, subnets) = vpc_and_subnets();
+    let answers = json!({
+        "Vpcs": [vpc],
+        "Subnets": subnets,
+        "NetworkInterfaces": [
+            attached("eni-near", "subnet-a", &["10.0.0.10"], attach),
+            attached("eni-far", "subnet-b", &["10.0.1.10"], attach),
+        ],
+    });
+    let enrichers = enrichers(&answers);
+    let far = [
+        "10.0.1.10",
+        "10.0.1.11",
+        "10.9.0.1",
+        "198.51.100.7",
+        "52.94.0.1",
+    ];
+    let gateways = "resource-type tgw-id tgw-src-vpc-id tgw-dst-vpc-id srcaddr dstaddr start end flow-direction";
+    let entry = |source: &str, destination: &str| {
+        let event = json!({"event_type": "netflow", "src_ip": source, "dest_ip": destination, "proto": "TCP"});
+        json!({"firewall_name": "inspect", "event_timestamp": COLLECTED, "event": event})
+    };
+    let write = |source: &str, destination: &str| {
+        [
+            format!(
+                "{V2}2 {OWNER} eni-near {source} {destination} 1 2 6 1 40 {COLLECTED} {COLLECTED} REJECT OK\n"
+            ),
+            format!(
+                "{gateways}\nTransitGateway tgw-1 vpc-a vpc-a {source} {destination} {COLLECTED} {COLLECTED} ingress\n"
+            ),
+            format!("{}\n", entry(source, destination)),
+        ]
+    };
+    for far in far {
+        let mapped = |address: &str| format!("::ffff:{address}");
+        let near = "10.0.0.10";
+        let plain = write(near, far);
+        for other in [
+            write(near, &mapped(far)),
+            write(&mapped(near), far),
+            write(&mapped(near), &mapped(far)),
+        ] {
+            for (plain, other) in plain.iter().zip(other) {
+                let logs = [plain.clone(), other];
+                let added = alone_as_among(&logs, || enrichers(FieldSet::of(Level::Full)));
+                assert_eq!(added[0], added[1], "{}", logs[1]);
+            }
+        }
+    }
+}
+
 /// What tells no start is looked up at its end; what tells no time, by what was known last, and that is stale.
 #[test]
 fn flows_without_a_start_are_looked_up_at_their_end() {

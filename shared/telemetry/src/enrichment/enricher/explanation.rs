@@ -255,7 +255,7 @@ fn packet(flow: &FlowRecord<'_>, direction: Option<FlowDirection>, far: Field) -
         src_port: port(Field::Srcport),
         dst_port: port(Field::Dstport),
         tcp_flags: octet(Field::TcpFlags),
-        far: flow.address(far)?,
+        far: flow.address(far)?.to_canonical(),
     })
 }
 

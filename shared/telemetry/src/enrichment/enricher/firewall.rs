@@ -38,6 +38,8 @@ impl Enricher {
     fn firewall_resolved(&mut self, entry: &FirewallRecord) -> Resolved {
         let time = u32::try_from(entry.event_timestamp()).unwrap_or_default();
         let place = self.firewall_place(entry);
+        let [source, destination] =
+            [entry.src_ip(), entry.dest_ip()].map(|end| end.map(|address| address.to_canonical()));
         let (sender, receiver) = match &place {
             FirewallPlace::At(near, _) => {
                 let near = *near;
@@ -45,7 +47,7 @@ impl Enricher {
                     Some(address) => self.resolver.far(&near, address, time, None),
                     None => (nothing(How::NoAddress), Range32::ALWAYS),
                 };
-                (end(entry.src_ip()), end(entry.dest_ip()))
+                (end(source), end(destination))
             }
             FirewallPlace::Attached(attachment, _) => {
                 let attachment = attachment.clone();
@@ -56,7 +58,7 @@ impl Enricher {
                     }
                     None => (nothing(How::NoAddress), Range32::ALWAYS),
                 };
-                (end(entry.src_ip()), end(entry.dest_ip()))
+                (end(source), end(destination))
             }
         };
         let (source, destination) = (self.number(sender.0), self.number(receiver.0));

@@ -151,10 +151,11 @@ impl<'r> Values<'r> {
         u8::try_from(self.integer(column)?).ok()
     }
 
+    /// An address; one of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2) is the same as that of IPv4.
     #[inline]
     pub(super) fn address(self, column: Column) -> Option<IpAddr> {
         match self.cell(column)?.datum(self.buffer) {
-            Datum::Address(address) => Some(address),
+            Datum::Address(address) => Some(address.to_canonical()),
             _ => None,
         }
     }

@@ -97,7 +97,7 @@ impl Enricher {
         service: Option<&str>,
         receives: bool,
     ) -> (Found, Range32) {
-        let Some(address) = address else {
+        let Some(address) = address.map(|address| address.to_canonical()) else {
             return (nothing(How::NoAddress), Range32::ALWAYS);
         };
         if let Some(vpc) = vpc {
