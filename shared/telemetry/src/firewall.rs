@@ -6,7 +6,8 @@
 //! place, all others stay as they are, so that a newer engine's additions arrive too.
 //!
 //! What is brought to one form:
-//! - `event_timestamp`: Unix seconds, from a string or number of seconds or an RFC 3339 time;
+//! - `event_timestamp`: Unix seconds, from a string or number of seconds, milli-, micro- or nanoseconds, or an RFC 3339
+//!   time;
 //! - `timestamp`, `start`, `end`: RFC 3339 in UTC, from AWS's `+0000` offsets;
 //! - `src_port`, `dest_port`: numbers, from the strings of TLS logs;
 //! - `tcp_flags`: a number as in VPC flow logs, from hexadecimal text;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use crate::counts::{Counts, RowError, RowErrorKind};
+use crate::flow::number::epoch_seconds;
 use crate::flow::text::{MAX_LINE, Step};
 
 /// The kind of a firewall log entry.
@@ -39,7 +41,7 @@ pub enum FirewallLogType {
 pub struct FirewallRecord {
     row: u64,
     log_type: FirewallLogType,
-    event_timestamp: i64,
+    event_timestamp: Option<i64>,
     entry: Map<String, Value>,
 }
 
@@ -58,9 +60,11 @@ impl FirewallRecord {
         }
         let event_timestamp = entry
             .get("event_timestamp")
-            .and_then(epoch_seconds)
+            .and_then(written)
             .ok_or(member("event_timestamp", "a time"))?;
-        entry.insert("event_timestamp".to_owned(), Value::from(event_timestamp));
+        if let Some(seconds) = event_timestamp {
+            entry.insert("event_timestamp".to_owned(), Value::from(seconds));
+        }
         let Some(Value::Object(event)) = entry.get_mut("event") else {
             return Err(member("event", "an object"));
         };
@@ -116,8 +120,9 @@ impl FirewallRecord {
         self.entry.get("availability_zone")?.as_str()
     }
 
-    /// When the entry was written, Unix seconds.
-    pub fn event_timestamp(&self) -> i64 {
+    /// When the entry was written, Unix seconds from 1970 to the year 9999. `None` for a number that is no time, such
+    /// as one below zero: it stays in the entry as it is.
+    pub fn event_timestamp(&self) -> Option<i64> {
         self.event_timestamp
     }
 
@@ -232,18 +237,28 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// Unix seconds from a number, a string of digits, or an RFC 3339 time.
-fn epoch_seconds(value: &Value) -> Option<i64> {
-    let number = |n: &Number| n.as_i64().or_else(|| n.as_f64().map(|f| f as i64));
-    let seconds = match value {
-        Value::Number(value) => number(value),
-        Value::String(text) => text
-            .parse()
-            .ok()
-            .or_else(|| timestamp(text).map(|t| t.as_second())),
+/// Unix seconds from a number, a number in text, or an RFC 3339 time; `None` for what is none of them. A number that is
+/// no time gives no seconds.
+fn written(value: &Value) -> Option<Option<i64>> {
+    match value {
+        Value::Number(number) => Some(seconds(number)),
+        Value::String(text) => {
+            let digits = text.parse().map(|value: u64| seconds(&value.into()));
+            let number = || text.parse().map(|number| seconds(&number));
+            let time = timestamp(text).map(|time| Some(time.as_second()).filter(|s| *s >= 0));
+            digits.or_else(|_| number()).ok().or(time)
+        }
         _ => None,
-    };
-    seconds.filter(|s| *s >= 0)
+    }
+}
+
+/// Unix seconds from a number of any unit, as in flow logs.
+fn seconds(number: &Number) -> Option<i64> {
+    let whole = number.as_u64().or_else(|| {
+        let fits = |value: &f64| (0.0..u64::MAX as f64).contains(value);
+        number.as_f64().filter(fits).map(|value| value as u64)
+    })?;
+    i64::try_from(epoch_seconds(whole).0).ok()
 }
 
 /// Reads a firewall log, entry by entry. Entries are lines; one that is spread over several lines,
@@ -343,9 +358,8 @@ impl<R: BufRead> FirewallReader<R> {
                 Ok(record) => {
                     counts.rows += 1;
                     counts.records += 1;
-                    counts.newest = counts
-                        .newest
-                        .max(u64::try_from(record.event_timestamp).ok());
+                    let written = record.event_timestamp.and_then(|s| u64::try_from(s).ok());
+                    counts.newest = counts.newest.max(written);
                     self.record = Some(record);
                     Step::Record
                 }
@@ -505,7 +519,50 @@ mod tests {
         let (records, ..) = read(text);
         assert_eq!(records[0].log_type(), FirewallLogType::Tls);
         assert_eq!(records[0].src_port(), Some(55930));
-        assert_eq!(records[0].event_timestamp(), 1_795_192_189);
+        assert_eq!(records[0].event_timestamp(), Some(1_795_192_189));
+    }
+
+    /// What an entry's time is, and what stands in the entry.
+    #[test]
+    fn times_of_any_unit_become_seconds_and_no_time_stays_as_it_is() {
+        let read = |time: &str| {
+            let text = format!(r#"{{"firewall_name":"fw","event_timestamp":{time},"event":{{}}}}"#);
+            let (records, counts, _) = read(&text);
+            let record = records.first()?;
+            assert_eq!(counts.newest.map(|s| s as i64), record.event_timestamp());
+            Some((
+                record.event_timestamp(),
+                record.entry()["event_timestamp"].clone(),
+            ))
+        };
+        for unit in ["", "123", "123456", "123456789", ".5"] {
+            for quote in ["", "\""] {
+                let time = format!("{quote}1795191900{unit}{quote}");
+                let expected = (Some(1_795_191_900), Value::from(1_795_191_900));
+                assert_eq!(read(&time), Some(expected), "{time}");
+            }
+        }
+        for time in [
+            "1e300",
+            "-5",
+            "-0.5",
+            "99999999999999999999",
+            "\"-5\"",
+            "\"1e300\"",
+            "\"1960-01-01T00:00:00Z\"",
+        ] {
+            let as_it_is = serde_json::from_str(time).unwrap();
+            assert_eq!(read(time), Some((None, as_it_is)), "{time}");
+        }
+        // As far as years have four digits.
+        for time in [u64::MAX, i64::MAX as u64, 253_402_300_800] {
+            let (seconds, _) = read(&time.to_string()).unwrap();
+            assert!(seconds.unwrap() <= 253_402_300_799, "{time}");
+        }
+        assert_eq!(read("\"01795191900\"").unwrap().0, Some(1_795_191_900));
+        for time in ["\"x\"", "\"\"", "null", "[1]"] {
+            assert_eq!(read(time), None, "{time}");
+        }
     }
 
     #[test]
@@ -529,7 +586,7 @@ mod tests {
             records.iter().map(FirewallRecord::row).collect::<Vec<_>>(),
             [2, 8, 14]
         );
-        assert_eq!(records[0].event_timestamp(), 1_760_956_245);
+        assert_eq!(records[0].event_timestamp(), Some(1_760_956_245));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 pub mod field;
 pub mod layout;
-mod number;
+pub(crate) mod number;
 pub(crate) mod parquet;
 pub mod record;
 mod separators;

@@ -57,7 +57,7 @@ impl Record<'_> {
     pub fn time(&self) -> Option<i64> {
         match self {
             Record::Flow(flow) => flow.time().and_then(|time| i64::try_from(time).ok()),
-            Record::Firewall(entry) => Some(entry.event_timestamp()),
+            Record::Firewall(entry) => entry.event_timestamp(),
         }
     }
 }

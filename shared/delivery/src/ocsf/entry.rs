@@ -105,9 +105,7 @@ impl<'e> Event<'e> {
         let is_flow = log_type == FirewallLogType::Flow && !self.value(A::StartTime).is_absent();
         let written = text(entry, TIMESTAMP).and_then(micros);
         let seconds = entry.event_timestamp();
-        let logged = (0..=LAST_SECOND as i64)
-            .contains(&seconds)
-            .then_some(Value::Time(seconds * 1_000_000));
+        let logged = seconds.map(|s| Value::Time(s.saturating_mul(1_000_000)));
         if let Some(logged) = logged {
             self.set(A::MetadataLoggedTime, logged);
             self.took(&["event_timestamp"]);

@@ -291,6 +291,34 @@ fn nothing_of_generated_records_is_lost() {
     }
 }
 
+/// Whatever stands where an entry has its time: it is told once, as a time or as it is.
+#[test]
+fn the_time_of_an_entry_is_told_or_stands_unmapped() {
+    for (time, seconds) in [
+        ("1795191631", Some(1_795_191_631_u64)),
+        ("\"1795191631123456789\"", Some(1_795_191_631)),
+        ("\"9223372036854775807\"", Some(9_223_372_036)),
+        ("253402300800", Some(253_402_300)),
+        ("1e300", None),
+        ("-5", None),
+    ] {
+        let log = format!(r#"{{"firewall_name":"fw","event_timestamp":{time},"event":{{}}}}"#);
+        let event = event(&log);
+        let logged = seconds.map(|seconds| seconds * 1000);
+        assert_eq!(
+            at(&event, "metadata.logged_time").as_u64(),
+            logged,
+            "{time}"
+        );
+        assert_eq!(event["time"], logged.unwrap_or(0), "{time}");
+        let unmapped = match seconds {
+            Some(_) => Value::Null,
+            None => serde_json::from_str(time).unwrap(),
+        };
+        assert_eq!(event["unmapped"]["event_timestamp"], unmapped, "{time}");
+    }
+}
+
 #[test]
 fn enrichment_finds_its_homes_and_the_rest_stays() {
     let log = generated(LogFormat::VpcV11, 400);

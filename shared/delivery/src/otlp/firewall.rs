@@ -36,9 +36,9 @@ pub(super) fn write<'r>(
         }
     }
     write_body(entry, body);
-    let seconds = u64::try_from(entry.event_timestamp()).unwrap_or_default();
-    let written = time(entry, &["timestamp"]);
-    let observed = written.unwrap_or_else(|| seconds.saturating_mul(1_000_000_000));
+    let seconds = entry.event_timestamp().and_then(|s| u64::try_from(s).ok());
+    let logged = seconds.and_then(|s| s.checked_mul(1_000_000_000));
+    let observed = time(entry, &["timestamp"]).or(logged).unwrap_or_default();
     let started = time(entry, &["netflow", "start"]);
     let (event_name, _) = names(entry.log_type());
     let refused = matches!(entry.action(), Some("drop" | "reject" | "blocked"));

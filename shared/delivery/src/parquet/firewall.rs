@@ -95,8 +95,9 @@ fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) 
             let number = value.as_u64().filter(|number| *number <= i32::MAX as u64);
             number.map(ColumnValue::Unsigned)
         }
-        ColumnType::Int64 | ColumnType::Seconds => value.as_i64().map(ColumnValue::Integer),
-        ColumnType::UInt64 => value.as_u64().map(ColumnValue::Unsigned),
+        ColumnType::Int64 => value.as_i64().map(ColumnValue::Integer),
+        // The reader brought what is a time to seconds; what is left below zero or with a fraction is none.
+        ColumnType::Seconds | ColumnType::UInt64 => value.as_u64().map(ColumnValue::Unsigned),
         ColumnType::Microseconds => {
             let time = value
                 .as_str()

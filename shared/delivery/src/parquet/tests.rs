@@ -697,6 +697,38 @@ fn firewall_entries_have_columns_and_stand_whole() {
     );
 }
 
+/// A number that is no time is null, so that the column can be read: what reads it takes its statistics as well.
+#[test]
+fn what_is_no_time_of_an_entry_stands_in_the_entry_alone() {
+    let times = [
+        "1795191631",
+        "1e300",
+        "-5",
+        "1795191631123",
+        "99999999999999999999",
+        "18446744073709551615",
+    ];
+    let entry = |time| format!(r#"{{"firewall_name":"fw","event_timestamp":{time},"event":{{}}}}"#);
+    let log = times.map(entry).join("\n");
+    let (file, entries) = both(&mut encoder(), log.as_bytes(), None);
+    let rows = read(&file);
+    let shown: Vec<Option<u64>> = rows
+        .iter()
+        .map(|row| row.get("event_timestamp")?.as_u64())
+        .collect();
+    // In the order of time, those without one last.
+    let last = u64::MAX / 1_000_000_000;
+    let time = Some(1_795_191_631);
+    assert_eq!(shown, [time, time, Some(last), None, None, None]);
+    let whole: Vec<Value> = rows
+        .iter()
+        .map(|row| serde_json::from_str(row["entry"].as_str().unwrap()).unwrap())
+        .collect();
+    let order = [0, 3, 5, 1, 2, 4];
+    assert_eq!(whole, order.map(|at| Value::Object(entries[at].clone())));
+    assert_eq!(whole[3]["event_timestamp"], json!(1e300));
+}
+
 #[test]
 fn every_column_of_firewall_entries_is_documented() {
     let documentation = include_str!("../../../../docs/parquet.md");

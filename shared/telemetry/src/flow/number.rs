@@ -65,7 +65,7 @@ fn any_length(digits: &[u8]) -> Option<u64> {
 /// A time in Unix seconds. Milli-, micro- and nanoseconds, told by their magnitude, are brought
 /// to seconds; the second value tells whether that was needed.
 #[inline(always)]
-pub(super) fn epoch_seconds(value: u64) -> (u64, bool) {
+pub(crate) fn epoch_seconds(value: u64) -> (u64, bool) {
     // 10^11 seconds is the year 5138; 10^11 milliseconds is 1973.
     const MILLISECONDS: u64 = 100_000_000_000;
     if value < MILLISECONDS {

@@ -396,7 +396,10 @@ impl Plan {
                 Observed::Integer(time) => time,
                 _ => 0,
             },
-            Record::Firewall(entry) => u64::try_from(entry.event_timestamp()).unwrap_or(0),
+            Record::Firewall(entry) => {
+                let written = entry.event_timestamp();
+                written.and_then(|s| u64::try_from(s).ok()).unwrap_or(0)
+            }
         }
     }
 

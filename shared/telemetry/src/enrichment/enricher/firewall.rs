@@ -36,7 +36,10 @@ impl Enricher {
     }
 
     fn firewall_resolved(&mut self, entry: &FirewallRecord) -> Resolved {
-        let time = u32::try_from(entry.event_timestamp()).unwrap_or_default();
+        let written = entry.event_timestamp();
+        let time = written
+            .and_then(|s| u32::try_from(s).ok())
+            .unwrap_or_default();
         let place = self.firewall_place(entry);
         let [source, destination] =
             [entry.src_ip(), entry.dest_ip()].map(|end| end.map(|address| address.to_canonical()));
