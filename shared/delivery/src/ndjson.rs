@@ -177,6 +177,8 @@ impl NdjsonEncoder {
     fn write_additions(&mut self, record: &Record<'_>, enrichment: &Enrichment<'_>) {
         if let Record::Firewall(entry) = record {
             self.additions.use_entry(entry);
+            // Names that flows have themselves are looked for again.
+            self.layout = None;
         }
         self.own.clear();
         let own = self.additions.write_own(enrichment, &mut self.own);
@@ -604,6 +606,47 @@ mod tests {
         assert!(
             encode("srcport protocol\n0080 0\n").starts_with("{\"srcport\":80,\"protocol\":0}")
         );
+    }
+
+    /// An entry that has names of enriched fields does not take them from the flows after it.
+    #[test]
+    fn a_flow_is_the_same_after_an_entry_of_a_firewall() {
+        use telemetry::enrichment::{Enricher, FieldSet, Level, Loaded, Options};
+        let flow = "srcaddr dstaddr flow-direction\n10.0.0.1 10.0.0.2 egress\n";
+        let entry = r#"{"firewall_name":"fw","event_timestamp":1,"direction":"own","src_status":"own","event":{}}"#;
+        let read = ReadOptions::new(std::env::temp_dir());
+        let options = Options::new(FieldSet::of(Level::Full));
+        let load = Box::new(|_: &str, _: &str| Loaded::Missing);
+        let mut enricher = Enricher::new(options.into(), Loaded::Missing, load);
+        let mut length = 0;
+        for notes in [false, true] {
+            let mut encoder = NdjsonEncoder::new(1000);
+            if notes {
+                encoder.note_repeats();
+            }
+            let mut flows = LogReader::open(flow.as_bytes(), &read).unwrap();
+            let mut entries = LogReader::open(entry.as_bytes(), &read).unwrap();
+            let (Some(Row::Record(flow)), Some(Row::Record(entry))) =
+                (flows.next_row().unwrap(), entries.next_row().unwrap())
+            else {
+                panic!("each is a record");
+            };
+            for record in [&flow, &entry, &flow] {
+                let enrichment = enricher.enrich(record);
+                encoder.write(record, Some(&enrichment));
+            }
+            if notes {
+                // What is noted stands for as many bytes.
+                assert_eq!(encoder.len(), length);
+                continue;
+            }
+            let text = encoder.take(Vec::new());
+            length = text.len();
+            let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+            let shown = String::from_utf8_lossy(lines[2]);
+            assert!(shown.contains("\"src_status\":\"miss\""), "{shown}");
+            assert_eq!(lines[0], lines[2]);
+        }
     }
 
     #[test]
