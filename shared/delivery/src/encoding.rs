@@ -12,6 +12,9 @@ use crate::otlp::{Home, OtlpLogsEncoder};
 use crate::parquet::ParquetEncoder;
 use crate::{ocsf, parquet};
 
+#[cfg(test)]
+mod tests;
+
 /// The shape that records are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

@@ -17,7 +17,7 @@ pub mod metrics;
 mod protobuf;
 mod resource;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use logs::OtlpLogsEncoder;
 pub use metrics::OtlpMetricsEncoder;

@@ -23,7 +23,7 @@ use telemetry::enrichment::field::{End, FieldSet, FieldValue, FlowField, SideFie
 use telemetry::enrichment::{Enrichment, Side};
 use telemetry::flow::field::FieldType;
 use telemetry::flow::layout::{Column as LayoutColumn, FlowLogKind};
-use telemetry::{Datum, FlowRecord, Layout, Record};
+use telemetry::{Datum, FirewallRecord, FlowRecord, Layout, Record};
 
 use crate::encoding::{EncodingError, Format};
 use crate::ndjson::is_enriched;
@@ -312,37 +312,82 @@ impl ParquetEncoder {
                 self.unseen += firewall::write(&mut self.records, &self.places, entry);
             }
         }
-        let [source, destination, facts] = &mut self.parts;
-        let (mut from, mut to, mut known) = (NONE, NONE, NONE);
-        if let Some(enrichment) = enrichment {
-            let (generation, keys) = (enrichment.generation, self.fields.tags());
-            let fields = &*self.side_fields;
-            let side = |end| move || Some(side_cells(enrichment.side(end)?, fields, keys));
-            from = self
-                .sides
-                .row(generation, enrichment.source, side(End::Source));
-            to = self
-                .sides
-                .row(generation, enrichment.destination, side(End::Destination));
-            if self.shows_facts {
-                known = self.facts.row(generation, enrichment.facts, || {
-                    let values = enrichment.facts().map(|_| enrichment.fact_values())?;
-                    Some(values.map(|(field, value)| (field as usize, value.into())))
-                });
+        let rows = match (enrichment, record) {
+            (None, _) => [NONE; 3],
+            (Some(enrichment), Record::Firewall(entry)) if has_enriched(entry) => {
+                self.write_beside(entry, enrichment)
             }
-            for (field, place) in &self.own {
-                if let Some(value) = enrichment.own_value(*field) {
-                    self.records.put(*place, value.into());
-                }
-            }
+            (Some(enrichment), _) => self.write_enriched(enrichment),
+        };
+        for (part, row) in self.parts.iter_mut().zip(rows) {
+            part.push(row);
         }
-        source.push(from);
-        destination.push(to);
-        facts.push(known);
         let rows = self.records.end_row() + 1;
         if self.unseen >= self.group_bytes / LOOKS || rows >= self.group_rows {
             self.look();
         }
+    }
+
+    /// Puts what enrichment adds into the open row; returns the rows of its source, destination and facts.
+    #[inline]
+    fn write_enriched(&mut self, enrichment: &Enrichment<'_>) -> [u32; 3] {
+        let (generation, keys) = (enrichment.generation, self.fields.tags());
+        let fields = &*self.side_fields;
+        let side = |end| move || Some(side_cells(enrichment.side(end)?, fields, keys));
+        let source = side(End::Source);
+        let source = self.sides.row(generation, enrichment.source, source);
+        let destination = side(End::Destination);
+        let destination = self
+            .sides
+            .row(generation, enrichment.destination, destination);
+        let mut facts = NONE;
+        if self.shows_facts {
+            facts = self.facts.row(generation, enrichment.facts, || {
+                enrichment.facts().map(|_| fact_cells(enrichment))
+            });
+        }
+        for (field, place) in &self.own {
+            if let Some(value) = enrichment.own_value(*field) {
+                self.records.put(*place, value.into());
+            }
+        }
+        [source, destination, facts]
+    }
+
+    /// The same for an entry that has members with names of enriched fields: the row has no such field, because the
+    /// entry's own stands in the column `entry`.
+    #[cold]
+    fn write_beside(&mut self, entry: &FirewallRecord, enrichment: &Enrichment<'_>) -> [u32; 3] {
+        let is_free = |name: &str| !entry.entry().contains_key(name);
+        let (fields, keys) = (&*self.side_fields, self.fields.tags());
+        let [source, destination] = End::BOTH.map(|end| {
+            let Some(side) = enrichment.side(end) else {
+                return NONE;
+            };
+            self.sides.row_of(|| {
+                let free =
+                    move |(place, _): &Cell<'_>| is_free(&side_name(end, *place, fields, keys));
+                side_cells(side, fields, keys).filter(free)
+            })
+        });
+        let mut facts = NONE;
+        if self.shows_facts && enrichment.facts().is_some() {
+            facts = self.facts.row_of(|| {
+                let field = |place: usize| FlowField::ALL.get(place);
+                let free =
+                    move |(place, _): &Cell<'_>| field(*place).is_some_and(|f| is_free(f.name()));
+                fact_cells(enrichment).filter(free)
+            });
+        }
+        for (field, place) in &self.own {
+            if let Some(value) = enrichment
+                .own_value(*field)
+                .filter(|_| is_free(field.name()))
+            {
+                self.records.put(*place, value.into());
+            }
+        }
+        [source, destination, facts]
     }
 
     /// Puts a flow's values into the open row; returns how long its text is.
@@ -731,6 +776,28 @@ fn side_cells<'s>(
         Some((fields.len() + number, ColumnValue::Text(value)))
     });
     values.chain(tags)
+}
+
+/// The name of a place of [`side_cells`].
+fn side_name(end: End, place: usize, fields: &[SideField], keys: &[Box<str>]) -> String {
+    match fields.get(place) {
+        Some(field) => [end.prefix(), field.name()].concat(),
+        None => {
+            let key = keys.get(place.saturating_sub(fields.len()));
+            [end.prefix(), "tag_", key.map_or("", |key| key)].concat()
+        }
+    }
+}
+
+/// The values of facts.
+fn fact_cells<'e>(enrichment: &Enrichment<'e>) -> impl Iterator<Item = Cell<'e>> + use<'e> {
+    let values = enrichment.fact_values();
+    values.map(|(field, value)| (field as usize, value.into()))
+}
+
+/// Whether an entry has members with names of enriched fields.
+fn has_enriched(entry: &FirewallRecord) -> bool {
+    entry.entry().keys().any(|name| is_enriched(name))
 }
 
 /// Names of a layout's columns that are no known fields but those of enriched fields.

@@ -96,7 +96,7 @@ fn shown(value: &[u8]) -> String {
     }
 }
 
-fn attributes(bytes: &[u8], field: u32) -> BTreeMap<String, String> {
+pub(crate) fn attributes(bytes: &[u8], field: u32) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for attribute in all(bytes, field) {
         let value = shown(&all(&attribute, 2).remove(0));
@@ -107,9 +107,9 @@ fn attributes(bytes: &[u8], field: u32) -> BTreeMap<String, String> {
 }
 
 /// The attributes of a resource, and the records of its scope.
-type Resource = (BTreeMap<String, String>, Vec<Vec<u8>>);
+pub(crate) type Resource = (BTreeMap<String, String>, Vec<Vec<u8>>);
 
-fn resources(request: &[u8]) -> Vec<Resource> {
+pub(crate) fn resources(request: &[u8]) -> Vec<Resource> {
     all(request, 1)
         .iter()
         .map(|of| {

@@ -106,13 +106,25 @@ impl Shared {
             }
         };
         set(&mut self.rows, number, row);
+        self.hold(row);
+        row
+    }
+
+    /// The row of these values, which no number has.
+    pub fn row_of<'v, V: Iterator<Item = Cell<'v>>>(&mut self, values: impl Fn() -> V) -> u32 {
+        let row = self.find(values(), values);
+        self.hold(row);
+        row
+    }
+
+    /// Notes that the row group has a row.
+    fn hold(&mut self, row: u32) {
         if let Some(used) = self.uses.get_mut(row as usize)
             && used.group != self.group
         {
             used.group = self.group;
             self.held += used.bytes as usize;
         }
-        row
     }
 
     /// The row that has these values, which is added when there is none.

@@ -22,7 +22,7 @@ use crate::datapoints::tests::{batch, estate};
 use crate::encoding::Format;
 use crate::ndjson::NdjsonEncoder;
 
-type Rows = Vec<Map<String, Value>>;
+pub(crate) type Rows = Vec<Map<String, Value>>;
 
 // --- The way back ---------------------------------------------------------------------------------------------------
 
@@ -31,7 +31,7 @@ fn open(file: &[u8]) -> SerializedFileReader<Bytes> {
 }
 
 /// The rows of a file as the JSON that NDJSON has; times in the unit that it has them in.
-fn read(file: &[u8]) -> Rows {
+pub(crate) fn read(file: &[u8]) -> Rows {
     fn value(field: &ReadField) -> Option<Value> {
         Some(match field {
             ReadField::Null => return None,
