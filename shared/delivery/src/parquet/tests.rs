@@ -227,7 +227,7 @@ proptest! {
 #[test]
 fn columns_are_those_of_the_table_then_unknown_ones_then_enriched_ones() {
     let fields = FieldSet::parse("via, vpc_id, src_security_groups, transfer_cost_usd").unwrap();
-    let mut encoder = ParquetEncoder::new(fields.with_tags(["team"])).unwrap();
+    let mut encoder = ParquetEncoder::new(fields.with_tags(["team", "team"])).unwrap();
     let log = b"zz-new bytes aa-new srcaddr start\nx 1 y 10.0.0.1 1795190400\n";
     each(log, |record| encoder.write(record, None));
     let expected = "srcaddr bytes start aa_new zz_new src_vpc_id src_security_groups src_tag_team dst_vpc_id dst_tag_team via transfer_cost_usd";

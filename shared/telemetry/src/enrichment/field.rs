@@ -374,10 +374,16 @@ impl FieldSet {
         self
     }
 
-    /// The same fields, and tags of these keys: `src_tag_<key>` and `dst_tag_<key>`.
+    /// The same fields, and tags of these keys: `src_tag_<key>` and `dst_tag_<key>`. A key that is named again adds
+    /// nothing.
     #[must_use]
     pub fn with_tags<'t>(mut self, keys: impl IntoIterator<Item = &'t str>) -> FieldSet {
-        self.tags = keys.into_iter().map(Into::into).collect();
+        self.tags.clear();
+        for key in keys {
+            if !self.tags.iter().any(|known| **known == *key) {
+                self.tags.push(key.into());
+            }
+        }
         self
     }
 
@@ -431,6 +437,14 @@ mod tests {
         assert!(FieldSet::parse(" none ").unwrap().is_empty());
         let error = FieldSet::parse("minimal,src_nothing").unwrap_err();
         assert!(error.to_string().contains("\"src_nothing\" is no field"));
+    }
+
+    #[test]
+    fn a_tag_that_is_named_again_adds_nothing() {
+        let tags = |keys: &[&str]| FieldSet::NONE.with_tags(keys.iter().copied());
+        let twice = tags(&["team", "cost-center", "team", "Team", "cost-center"]);
+        assert_eq!(twice, tags(&["team", "cost-center", "Team"]));
+        assert_eq!(twice.tags().len(), 3);
     }
 
     #[test]
