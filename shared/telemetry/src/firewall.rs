@@ -36,6 +36,36 @@ pub enum FirewallLogType {
     Other,
 }
 
+/// What a firewall decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// It let pass.
+    Passed,
+    /// It let pass, and told of it.
+    Alerted,
+    /// It refused, and told the sender.
+    Rejected,
+    /// It refused in silence.
+    Dropped,
+}
+
+impl Ruling {
+    /// Whether what it is about did not pass.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Ruling::Rejected | Ruling::Dropped)
+    }
+}
+
+/// The words of verdicts, of actions of rules, and, in capitals, of TLS entries.
+const RULINGS: [(&str, Ruling); 6] = [
+    ("pass", Ruling::Passed),
+    ("allowed", Ruling::Passed),
+    ("alert", Ruling::Alerted),
+    ("reject", Ruling::Rejected),
+    ("blocked", Ruling::Rejected),
+    ("drop", Ruling::Dropped),
+];
+
 /// One entry of a Network Firewall log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FirewallRecord {
@@ -175,12 +205,19 @@ impl FirewallRecord {
         u8::try_from(flags?.as_u64()?).ok()
     }
 
-    /// What the firewall did with the packet of an alert: the verdict, else the rule's action.
+    /// What the firewall did: the verdict, else the rule's action, else that of a TLS entry.
     pub fn action(&self) -> Option<&str> {
-        let verdict = self.event(&["verdict", "action"]);
-        verdict
-            .or_else(|| self.event(&["alert", "action"]))?
-            .as_str()
+        let actions = ["verdict", "alert", "revocation_check"];
+        let mut actions = actions.iter().filter_map(|of| self.event(&[of, "action"]));
+        actions.next()?.as_str()
+    }
+
+    /// What the action says, in upper or lower case; `None` when there is none, or another one.
+    pub fn ruling(&self) -> Option<Ruling> {
+        let action = self.action()?;
+        let mut known = RULINGS.iter();
+        let (_, ruling) = known.find(|(word, _)| action.eq_ignore_ascii_case(word))?;
+        Some(*ruling)
     }
 }
 

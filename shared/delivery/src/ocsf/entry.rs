@@ -64,12 +64,9 @@ impl<'e> Event<'e> {
             }
         }
         // Decisions stay among what is unmapped as well: a verdict and a rule's action are two things.
-        let decision = entry
-            .action()
-            .or_else(|| text(entry, &["event", "revocation_check", "action"]));
         let failed = entry.event(&["tls_error"]).is_some();
-        match decision {
-            Some(decision) => self.decide(Decision::of_firewall(Value::Text(decision))),
+        match entry.action() {
+            Some(action) => self.decide(Decision::of_firewall(entry.ruling(), action)),
             None if failed => self.decide(Decision::FAILED),
             None => {}
         }

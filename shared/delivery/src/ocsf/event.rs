@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use telemetry::enrichment::field::{End, FieldValue};
 use telemetry::enrichment::protocol::{keyword, protocol_name};
 use telemetry::enrichment::{Enrichment, FlowField, SideField};
+use telemetry::firewall::Ruling;
 use telemetry::flow::layout::FlowLogKind;
 use telemetry::flow::record::FlowDirection;
 use telemetry::{Cell, Datum, Field, FlowRecord, Layout, Record};
@@ -833,16 +834,19 @@ impl<'d> Decision<'d> {
         Decision { text, ..decision }
     }
 
-    /// The decision of a firewall's verdict, of a rule's action or of a TLS entry's.
-    pub(super) fn of_firewall(text: Value<'d>) -> Decision<'d> {
-        let decision = match text.text().unwrap_or_default() {
-            "pass" | "PASS" | "allowed" => Decision::new(6, 1, 1, 1),
-            "alert" => Decision::new(6, 1, 19, 1),
-            "reject" | "REJECT" | "blocked" => Decision::new(5, 2, 2, 2),
-            "drop" | "DROP" => Decision::new(5, 2, 6, 2),
-            _ => Decision::new(6, OTHER, OTHER, 0),
+    /// The decision of a firewall: what its action says, and the action itself.
+    pub(super) fn of_firewall(ruling: Option<Ruling>, action: &'d str) -> Decision<'d> {
+        let decision = match ruling {
+            Some(Ruling::Passed) => Decision::new(6, 1, 1, 1),
+            Some(Ruling::Alerted) => Decision::new(6, 1, 19, 1),
+            Some(Ruling::Rejected) => Decision::new(5, 2, 2, 2),
+            Some(Ruling::Dropped) => Decision::new(5, 2, 6, 2),
+            None => Decision::new(6, OTHER, OTHER, 0),
         };
-        Decision { text, ..decision }
+        Decision {
+            text: Value::Text(action),
+            ..decision
+        }
     }
 }
 

@@ -70,11 +70,11 @@ impl<'r> Observed<'r> {
             Field::TcpFlags => integer(entry.tcp_flags().map(u64::from)),
             Field::Packets => integer(entry.packets()),
             Field::Bytes => integer(entry.bytes()),
-            Field::Action => match entry.action() {
-                Some("blocked" | "drop" | "reject") => Observed::Text(b"REJECT"),
-                Some("allowed" | "pass" | "alert") => Observed::Text(b"ACCEPT"),
-                Some(other) => Observed::Text(other.as_bytes()),
-                None => Observed::Absent,
+            Field::Action => match (entry.ruling(), entry.action()) {
+                (Some(ruling), _) if ruling.is_refusal() => Observed::Text(b"REJECT"),
+                (Some(_), _) => Observed::Text(b"ACCEPT"),
+                (None, Some(other)) => Observed::Text(other.as_bytes()),
+                (None, None) => Observed::Absent,
             },
             _ => Observed::Absent,
         }

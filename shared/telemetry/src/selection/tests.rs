@@ -130,6 +130,29 @@ fn entries_of_firewalls_have_what_flow_logs_name() {
 }
 
 #[test]
+fn what_a_firewall_did_is_accept_or_reject_wherever_it_stands() {
+    for (event, expected) in [
+        (
+            r#"{"verdict":{"action":"drop"},"alert":{"action":"allowed"}}"#,
+            "REJECT",
+        ),
+        (r#"{"alert":{"action":"blocked"}}"#, "REJECT"),
+        (r#"{"revocation_check":{"action":"DROP"}}"#, "REJECT"),
+        (r#"{"revocation_check":{"action":"REJECT"}}"#, "REJECT"),
+        (r#"{"revocation_check":{"action":"PASS"}}"#, "ACCEPT"),
+        (r#"{"verdict":{"action":"alert"}}"#, "ACCEPT"),
+        (r#"{"verdict":{"action":"bypass"}}"#, "bypass"),
+        (r#"{"tls_error":{"error_message":"x"}}"#, "-"),
+    ] {
+        let entry = format!(r#"{{"firewall_name":"fw","event_timestamp":1,"event":{event}}}"#);
+        for action in ["REJECT", "ACCEPT", "-"] {
+            let kept = kept(&format!("keep action={action}; drop"), &entry);
+            assert_eq!(!kept.is_empty(), action == expected, "{action}: {event}");
+        }
+    }
+}
+
+#[test]
 fn the_first_rule_that_fits_decides_and_each_record_not_kept_is_counted() {
     let rules = "keep srcport=53\n drop where port=53 ; drop protocol=6 action=REJECT;;";
     let (decisions, counts) = decide(rules, FLOWS.as_bytes());
