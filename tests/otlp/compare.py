@@ -114,9 +114,10 @@ def expected_record(record, names):
         observed = nanoseconds(event["timestamp"]) if "timestamp" in event else record["event_timestamp"] * 10**9
         start = event.get("netflow", {}).get("start")
         time = nanoseconds(start) if start else observed
-        action = event.get("verdict", {}).get("action") or event.get("alert", {}).get("action")
+        actions = (event.get(of, {}).get("action") for of in ("verdict", "alert", "revocation_check"))
+        action = next((action.lower() for action in actions if action), None)
         kind = {"alert": "alert", "netflow": "flow", "tls": "tls", None: "tls"}[event.get("event_type")]
-        severity = 13 if kind == "tls" or action in ("drop", "reject", "blocked") else 9
+        severity = 13 if "tls_error" in event or action in ("drop", "reject", "blocked") else 9
         name = f"aws.networkfirewall.{kind}"
     else:
         start, end = record.get("start"), record.get("end")

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use telemetry::FirewallRecord;
-use telemetry::firewall::FirewallLogType;
+use telemetry::firewall::{FirewallLogType, Ruling};
 
 use super::attribute::{AnyValue, attribute};
 use super::logs::{ATTRIBUTES, Envelope, Severity, write_ends};
@@ -41,11 +41,11 @@ pub(super) fn write<'r>(
     let observed = time(entry, &["timestamp"]).or(logged).unwrap_or_default();
     let started = time(entry, &["netflow", "start"]);
     let (event_name, _) = names(entry.log_type());
-    let refused = matches!(entry.action(), Some("drop" | "reject" | "blocked"));
-    let severity = match entry.log_type() {
-        FirewallLogType::Tls => Severity::Warn,
-        _ if refused => Severity::Warn,
-        _ => Severity::Info,
+    let refused = entry.ruling().is_some_and(Ruling::is_refusal);
+    let failed = entry.event(&["tls_error"]).is_some();
+    let severity = match refused || failed {
+        true => Severity::Warn,
+        false => Severity::Info,
     };
     Envelope {
         time: started.unwrap_or(observed),

@@ -356,6 +356,35 @@ fn entries_of_firewalls_keep_their_structure() {
 }
 
 #[test]
+fn what_was_refused_and_errors_of_tls_are_warnings() {
+    for (event, severity) in [
+        (
+            r#"{"revocation_check":{"status":"REVOKED","action":"DROP"}}"#,
+            13,
+        ),
+        (
+            r#"{"revocation_check":{"status":"REVOKED","action":"REJECT"}}"#,
+            13,
+        ),
+        (
+            r#"{"revocation_check":{"status":"UNKNOWN","action":"PASS"}}"#,
+            9,
+        ),
+        (r#"{"tls_error":{"error_message":"x"}}"#, 13),
+        (r#"{"event_type":"tls"}"#, 9),
+        (
+            r#"{"event_type":"alert","verdict":{"action":"alert"},"alert":{"action":"allowed"}}"#,
+            9,
+        ),
+        (r#"{"event_type":"alert","alert":{"action":"blocked"}}"#, 13),
+    ] {
+        let entry = format!(r#"{{"firewall_name":"fw","event_timestamp":7,"event":{event}}}"#);
+        let request = encode(&mut OtlpLogsEncoder::new(), entry.as_bytes(), false, 1);
+        assert_eq!(number(&resources(&request)[0].1[0], 2), severity, "{event}");
+    }
+}
+
+#[test]
 fn what_is_added_has_names_of_its_own() {
     let mut encoder = OtlpLogsEncoder::new();
     let request = encode(&mut encoder, FLOWS.as_bytes(), true, 1);
