@@ -29,11 +29,10 @@ pub(super) fn write<'r>(
     out: &mut Vec<u8>,
     body: &mut String,
 ) -> Envelope<'r> {
-    for (name, value) in entry.entry() {
-        match (name.as_str(), value) {
-            ("event", Value::Object(event)) => write_event(event, out),
-            _ => write_member(out, &mut format!("{PREFIX}.{name}"), value),
-        }
+    let others = |name: &str| name != "event";
+    write_members(entry.entry(), others, out, &mut PREFIX.to_owned());
+    if let Some(Value::Object(event)) = entry.event(&[]) {
+        write_event(event, out);
     }
     write_body(entry, body);
     let seconds = entry.event_timestamp().and_then(|s| u64::try_from(s).ok());
@@ -69,15 +68,47 @@ const fn names(log_type: FirewallLogType) -> (&'static str, &'static str) {
 
 fn write_event(event: &Map<String, Value>, out: &mut Vec<u8>) {
     for (name, value) in event {
-        let named = NAMED.iter().find(|(member, _)| member == name);
-        match (named, value) {
-            (Some((_, key @ "network.transport")), Value::String(protocol)) => {
+        match (named(name), value) {
+            (None, _) => {}
+            (Some(key @ "network.transport"), Value::String(protocol)) => {
                 let transport = protocol.to_ascii_lowercase();
                 attribute(out, ATTRIBUTES, key, AnyValue::Text(&transport));
             }
-            (Some((_, key)), value) => attribute(out, ATTRIBUTES, key, AnyValue::Json(value)),
-            (None, value) => write_member(out, &mut format!("{PREFIX}.event.{name}"), value),
+            (Some(key), value) => attribute(out, ATTRIBUTES, key, AnyValue::Json(value)),
         }
+    }
+    let others = |name: &str| named(name).is_none();
+    write_members(event, others, out, &mut format!("{PREFIX}.event"));
+}
+
+/// The name that the conventions have for a member of the event.
+fn named(member: &str) -> Option<&'static str> {
+    let mut named = NAMED.iter();
+    let (_, key) = named.find(|(name, _)| *name == member)?;
+    Some(key)
+}
+
+/// Appends those members that `is_meant` says under the path of their object, or as one list when one of them has a
+/// dot in its name.
+fn write_members(
+    members: &Map<String, Value>,
+    is_meant: impl Fn(&str) -> bool,
+    out: &mut Vec<u8>,
+    path: &mut String,
+) {
+    let meant = || members.iter().filter(|(name, _)| is_meant(name));
+    if meant().any(|(name, _)| name.contains('.')) {
+        let list = meant().map(|(name, value)| (name.clone(), value.clone()));
+        let list = Value::Object(list.collect());
+        attribute(out, ATTRIBUTES, path, AnyValue::Json(&list));
+        return;
+    }
+    for (name, value) in meant() {
+        let len = path.len();
+        path.push('.');
+        path.push_str(name);
+        write_member(out, path, value);
+        path.truncate(len);
     }
 }
 
@@ -85,16 +116,8 @@ fn write_event(event: &Map<String, Value>, out: &mut Vec<u8>) {
 /// is empty, stays one: its members' paths could be those of others.
 fn write_member(out: &mut Vec<u8>, path: &mut String, value: &Value) {
     match value {
-        Value::Object(members)
-            if !members.is_empty() && !members.keys().any(|name| name.contains('.')) =>
-        {
-            for (name, value) in members {
-                let len = path.len();
-                path.push('.');
-                path.push_str(name);
-                write_member(out, path, value);
-                path.truncate(len);
-            }
+        Value::Object(members) if !members.is_empty() => {
+            write_members(members, |_| true, out, path);
         }
         value => attribute(out, ATTRIBUTES, path, AnyValue::Json(value)),
     }

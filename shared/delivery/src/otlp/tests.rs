@@ -355,6 +355,48 @@ fn entries_of_firewalls_keep_their_structure() {
     }
 }
 
+/// Names with dots could be paths of others: no key stands twice, whichever members have them, and nothing is lost.
+#[test]
+fn names_with_dots_make_a_list() {
+    for (members, event, expected) in [
+        (
+            r#""a.b":0,"#,
+            r#""src_ip":"10.0.0.1","x":{"a":5}"#,
+            [Some("aws.networkfirewall"), None],
+        ),
+        (
+            r#""event.x.a":0,"#,
+            r#""a.b":1,"a":{"b":2},"src_ip":"10.0.0.1","x":{"a":5}"#,
+            [
+                Some("aws.networkfirewall"),
+                Some("aws.networkfirewall.event"),
+            ],
+        ),
+        ("", r#""src_ip":"10.0.0.1","x":{"a":5}"#, [None, None]),
+    ] {
+        let entry =
+            format!(r#"{{{members}"firewall_name":"fw","event_timestamp":7,"event":{{{event}}}}}"#);
+        let request = encode(&mut OtlpLogsEncoder::new(), entry.as_bytes(), false, 1);
+        let found = attributes(&resources(&request)[0].1[0], 6);
+        assert_eq!(found["source.address"], "\"10.0.0.1\"");
+        let whole = "aws.networkfirewall.firewall_name";
+        let inner = "aws.networkfirewall.event.x.a";
+        match expected[0] {
+            Some(list) => {
+                assert!(found[list].contains("firewall_name") && !found.contains_key(whole))
+            }
+            None => assert_eq!(found[whole], "\"fw\""),
+        }
+        match expected[1] {
+            Some(list) => assert_eq!(
+                found[list],
+                r#"{"a": "{\"b\": \"2\"}", "a.b": "1", "x": "{\"a\": \"5\"}"}"#
+            ),
+            None => assert_eq!(found[inner], "5"),
+        }
+    }
+}
+
 #[test]
 fn what_was_refused_and_errors_of_tls_are_warnings() {
     for (event, severity) in [
