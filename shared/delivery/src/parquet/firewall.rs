@@ -108,7 +108,8 @@ fn put(table: &mut Table, place: usize, column_type: ColumnType, value: &Value) 
         ColumnType::Texts => {
             let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
             let texts = items.iter().map(|item| item.as_str().map(Arc::from));
-            if let (true, Some(texts)) = (value.is_array(), texts.collect::<Option<Vec<_>>>()) {
+            let texts: Option<Vec<_>> = texts.collect();
+            if let Some(texts) = texts.filter(|texts| !texts.is_empty()) {
                 table.put(place, ColumnValue::Texts(&texts));
             }
             None

@@ -688,7 +688,7 @@ fn firewall_entries_have_columns_and_stand_whole() {
         Value::from_iter(rows),
         json!([
             {"event_timestamp": 1_795_191_600, "firewall_name": "fw", "packets": 3, "bytes": 200,
-             "start": {"microseconds": 1_795_191_600_204_417_i64}, "tcp_flags": 27, "aws_category": []},
+             "start": {"microseconds": 1_795_191_600_204_417_i64}, "tcp_flags": 27},
             {"event_timestamp": 1_795_191_631, "firewall_name": "fw", "availability_zone": "us-east-1a",
              "timestamp": {"microseconds": 1_795_191_631_006_481_i64}, "flow_id": u64::MAX, "event_type": "alert",
              "src_ip": "2001:db8::1", "src_port": 443, "dest_ip": "10.0.0.1", "proto": "TCP", "action": "drop",
