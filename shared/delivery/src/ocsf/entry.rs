@@ -169,7 +169,7 @@ fn is_hostname(text: &str) -> bool {
     })
 }
 
-/// Tells the members of an entry that no attribute took.
+/// Tells the members of an entry that no attribute took. Empty texts tell nothing.
 pub(super) fn rest(
     entry: &FirewallRecord,
     taken: &[Path],
@@ -180,7 +180,7 @@ pub(super) fn rest(
     for (name, value) in entry.entry() {
         path.push(name.as_str());
         match value {
-            Json::String(text) if !taken.contains(&path.as_slice()) => {
+            Json::String(text) if !text.is_empty() && !taken.contains(&path.as_slice()) => {
                 tell(["", "", name], Rest::Text(text));
             }
             _ => {
@@ -204,11 +204,9 @@ fn write_rest<'e>(
     if taken.contains(&path.as_slice()) {
         return false;
     }
-    let inside = |taken: &&Path| taken.starts_with(path);
     match value {
-        Json::Object(members) if taken.iter().any(|t| inside(&t)) => {
-            write_members(out, members, path, taken)
-        }
+        Json::String(text) if text.is_empty() => false,
+        Json::Object(members) if !members.is_empty() => write_members(out, members, path, taken),
         _ => {
             // Writing a JSON value to a vector does not fail.
             drop(serde_json::to_writer(out, value));

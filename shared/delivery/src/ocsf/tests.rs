@@ -166,6 +166,9 @@ fn nothing_is_lost_of_an_entry(entry: &Value, event: &Value, path: &mut Vec<Stri
         }
         return;
     }
+    if entry == "" {
+        return;
+    }
     let rest = path
         .iter()
         .fold(&event["unmapped"], |value, name| &value[name]);
@@ -317,6 +320,17 @@ fn the_time_of_an_entry_is_told_or_stands_unmapped() {
         };
         assert_eq!(event["unmapped"]["event_timestamp"], unmapped, "{time}");
     }
+}
+
+#[test]
+fn empty_texts_of_an_entry_are_left_out() {
+    let event = event(
+        r#"{"firewall_name":"fw","event_timestamp":1,"note":"","event":{"app_proto":"","http":{"url":"","length":0,"x":{}},"dns":{"rrname":""},"list":["",1],"src_ip":"10.0.0.1"}}"#,
+    );
+    assert_eq!(
+        event["unmapped"],
+        json!({"firewall_name": "fw", "event": {"http": {"length": 0, "x": {}}, "list": ["", 1]}})
+    );
 }
 
 #[test]
