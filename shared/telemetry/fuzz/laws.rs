@@ -77,7 +77,7 @@ pub fn layout(data: &[u8]) {
         if let Some(layout) = Layout::default_for_row(tokens.clone()) {
             assert_eq!(layout.columns().len(), tokens.clone().count());
         }
-        let Some(layout) = Layout::from_header(tokens.clone()) else {
+        let Some(Ok(layout)) = Layout::from_header(tokens.clone()) else {
             continue;
         };
         consistent(&layout);

@@ -201,6 +201,7 @@ pub struct Naive {
 pub fn naive(data: &[u8]) -> Naive {
     let mut found = Naive::default();
     let mut layout: Option<Arc<Layout>> = None;
+    let mut refused = false;
     let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     for (line, number) in data.split(|b| *b == b'\n').zip(1..) {
         let tokens: Vec<&[u8]> = line
@@ -211,13 +212,16 @@ pub fn naive(data: &[u8]) -> Naive {
             continue;
         }
         if let Some(header) = Layout::from_header(tokens.iter().copied()) {
-            found.headers += 1;
-            layout = Some(Arc::new(header));
-            continue;
+            refused = header.is_err();
+            layout = header.ok().map(Arc::new);
+            if !refused {
+                found.headers += 1;
+                continue;
+            }
         }
         let fits = |l: &Arc<Layout>| l.columns().len() == tokens.len();
         let fixed = |l: &Arc<Layout>| l.origin() != LayoutOrigin::Default;
-        if !layout.as_ref().is_some_and(|l| fits(l) || fixed(l)) {
+        if !refused && !layout.as_ref().is_some_and(|l| fits(l) || fixed(l)) {
             layout = Layout::default_for_row(tokens.iter().copied()).or(layout);
         }
         match layout

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::flow::layout::LayoutError;
+
 /// Why a row is not a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowErrorKind {
@@ -21,6 +23,8 @@ pub enum RowErrorKind {
     },
     /// No header stands before the row, no format is configured, and it fits no default format.
     NoLayout,
+    /// The row is a header that makes no layout, or stands behind one.
+    Header(LayoutError),
     /// The row is longer than the reader holds.
     TooLong {
         /// The most bytes a row may have.
@@ -48,6 +52,7 @@ impl RowErrorKind {
         "column_count",
         "value",
         "no_layout",
+        "header",
         "too_long",
         "not_utf8",
         "not_json",
@@ -59,10 +64,11 @@ impl RowErrorKind {
             RowErrorKind::ColumnCount { .. } => 0,
             RowErrorKind::Value { .. } => 1,
             RowErrorKind::NoLayout => 2,
-            RowErrorKind::TooLong { .. } => 3,
-            RowErrorKind::NotUtf8 => 4,
-            RowErrorKind::NotJson { .. } => 5,
-            RowErrorKind::Member { .. } => 6,
+            RowErrorKind::Header(_) => 3,
+            RowErrorKind::TooLong { .. } => 4,
+            RowErrorKind::NotUtf8 => 5,
+            RowErrorKind::NotJson { .. } => 6,
+            RowErrorKind::Member { .. } => 7,
         }
     }
 
@@ -84,6 +90,7 @@ impl fmt::Display for RowErrorKind {
             RowErrorKind::NoLayout => {
                 f.write_str("no header line stands before the row and it fits no default format")
             }
+            RowErrorKind::Header(reason) => write!(f, "the header line cannot be used: {reason}"),
             RowErrorKind::TooLong { limit } => write!(f, "the row is longer than {limit} bytes"),
             RowErrorKind::NotUtf8 => f.write_str("the row is not UTF-8"),
             RowErrorKind::NotJson { detail } => write!(f, "the row is not a JSON object: {detail}"),

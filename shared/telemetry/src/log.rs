@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::counts::{Counts, RowError};
+use crate::counts::{Counts, RowError, RowErrorKind};
 use crate::decode::{self, Content, DecodeLimits, Decoded, ReadError};
 use crate::firewall::{FirewallReader, FirewallRecord};
 use crate::flow::layout::Layout;
@@ -293,14 +293,15 @@ impl<'i> LogReader<'i> {
         if !hopeless || !(at_end || counts.rows >= GIVE_UP_AFTER) {
             return Ok(());
         }
-        let first = counts
-            .examples
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let first = counts.examples.first();
+        let refused = first.is_some_and(|error| matches!(error.kind, RowErrorKind::Header(_)));
+        let first = first.map(ToString::to_string).unwrap_or_default();
         let advice = match &self.rows {
+            Rows::Text(_) if refused => {
+                "a header line names at most 128 columns, each of them once"
+            }
             Rows::Text(_) => {
-                "flow logs start with a line of field names; for rows without one in another than AWS's default format, configure the format"
+                "flow logs start with a line of field names, half of them or more known ones; for rows without one in another than AWS's default format, configure the format"
             }
             Rows::Firewall(_) => {
                 "Network Firewall logs hold one JSON object a line with firewall_name and event"

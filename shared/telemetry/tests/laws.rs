@@ -61,6 +61,8 @@ const FLOW_FORMATS: usize = 4;
 #[derive(Debug, Clone)]
 enum Line {
     Header(usize),
+    /// A header that names a column twice, which is a row that cannot be read.
+    Refused(usize),
     Good(usize, Index),
     Garbage(Vec<u8>),
     Blank(&'static str),
@@ -71,6 +73,7 @@ fn line() -> impl Strategy<Value = Line> {
     let garbage = vec(any::<u8>().prop_filter("one line", |b| *b != b'\n'), 0..60);
     prop_oneof![
         2 => (0..FLOW_FORMATS).prop_map(Line::Header),
+        1 => (0..FLOW_FORMATS).prop_map(Line::Refused),
         12 => ((0..FLOW_FORMATS), any::<Index>()).prop_map(|(f, i)| Line::Good(f, i)),
         1 => garbage.prop_map(|g| Line::Garbage([b"X", &g[..]].concat())),
         1 => "[A-Z0-9 .:-]{1,40}".prop_map(|g| Line::Garbage(format!("9{g}").into_bytes())),
@@ -110,6 +113,11 @@ fn text_log(lines: &[Line], style: &Style) -> (Vec<u8>, u64, u64) {
             Line::Header(format) => {
                 headers += 1;
                 spaced(POOLS[*format].header.as_deref().unwrap())
+            }
+            Line::Refused(format) => {
+                rows += 1;
+                let header = POOLS[*format].header.as_deref().unwrap();
+                spaced(&format!("{header} version"))
             }
             Line::Good(format, index) => {
                 rows += 1;
@@ -565,6 +573,39 @@ fn found(outcome: Outcome) -> Naive {
         headers: outcome.counts.headers,
         no_data: outcome.counts.no_data,
         skip_data: outcome.counts.skip_data,
+    }
+}
+
+/// A header that makes no layout says why, and rows behind it are read by no other until the next header.
+#[test]
+fn a_header_that_is_refused_says_why() {
+    let (pool, other) = (&POOLS[0], &POOLS[1]);
+    let header = pool.header.as_ref().unwrap();
+    let row = &pool.rows[0];
+    let repeated = header.replacen("dstaddr", "srcaddr", 1);
+    let known = FIELDS.iter().map(|field| field.name.to_owned());
+    let unknown = (0..129).map(|number| format!("zz-{number}"));
+    let many = known.chain(unknown).take(129).collect::<Vec<_>>().join(" ");
+    for (refused, reason) in [
+        (repeated.as_str(), "column \"srcaddr\" is named twice"),
+        (
+            many.as_str(),
+            "129 columns are named, more than the 128 that are read",
+        ),
+    ] {
+        let text = format!("{refused}\n{row}\n");
+        let outcome = read(text.as_bytes(), &options());
+        assert_eq!(outcome.counts.malformed(), 2);
+        let error = outcome.error.unwrap().to_string();
+        assert!(error.contains(reason), "{error}");
+        // Neither the layout before it nor AWS's default format is that of its rows.
+        let another = other.header.as_ref().unwrap();
+        let good = &other.rows[0];
+        let text = format!("{header}\n{row}\n{text}{another}\n{good}\n");
+        let outcome = read(text.as_bytes(), &options());
+        let reasons: Vec<_> = outcome.counts.malformed_by_reason().collect();
+        assert_eq!(reasons, [("header", 2)]);
+        assert_eq!((outcome.counts.records, outcome.counts.headers), (2, 2));
     }
 }
 

@@ -148,12 +148,14 @@ impl Layout {
         Layout::new(names, LayoutOrigin::Configured)
     }
 
-    /// The layout of a header line, if the line is one.
+    /// The layout of a header line, if the line is one, or why it makes none.
     ///
     /// A header is a line of names only, at least half of which are known fields. No row of data
     /// looks like that: its values hold digits, dots or capitals where names may not, and none
     /// is a field's name.
-    pub fn from_header<'l>(tokens: impl Iterator<Item = &'l [u8]> + Clone) -> Option<Layout> {
+    pub fn from_header<'l>(
+        tokens: impl Iterator<Item = &'l [u8]> + Clone,
+    ) -> Option<Result<Layout, LayoutError>> {
         let (mut names, mut known) = (0_usize, 0_usize);
         for token in tokens.clone() {
             if !is_name(token) {
@@ -165,7 +167,7 @@ impl Layout {
         if known == 0 || known * 2 < names {
             return None;
         }
-        Layout::new(tokens.filter_map(text), LayoutOrigin::Header).ok()
+        Some(Layout::new(tokens.filter_map(text), LayoutOrigin::Header))
     }
 
     /// The default layout that a row without a header fits, judged by its values: a version, a
@@ -293,7 +295,8 @@ mod tests {
 
     #[test]
     fn header_in_any_order_keeps_unknown_columns_by_name() {
-        let layout = Layout::from_header(tokens("action zz-future bytes srcaddr")).unwrap();
+        let header = Layout::from_header(tokens("action zz-future bytes srcaddr"));
+        let layout = header.unwrap().unwrap();
         assert_eq!(layout.place(Field::Bytes), Some(2));
         assert_eq!(layout.place(Field::Version), None);
         assert_eq!(layout.unknown().collect::<Vec<_>>(), ["zz_future"]);

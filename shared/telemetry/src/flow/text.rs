@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::field::{Field, FieldType};
-use super::layout::{Layout, LayoutOrigin, MAX_COLUMNS};
+use super::layout::{Layout, LayoutError, LayoutOrigin, MAX_COLUMNS};
 use super::number::RecentAddresses;
 use super::record::{Cell, CellType, FlowRecord};
 use super::separators::{MASK_BYTES, is_plain, separators};
@@ -159,13 +159,13 @@ struct Spans {
 
 impl Spans {
     fn tokens<'b>(&self, block: &'b [u8]) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b, '_> {
-        let kept = self.spans.get(..self.count).unwrap_or_default();
+        let kept = self.spans.iter().take(self.count);
         let token = |(start, end): &(u32, u32)| {
             block
                 .get(*start as usize..*end as usize)
                 .unwrap_or_default()
         };
-        kept.iter().map(token)
+        kept.map(token)
     }
 }
 
@@ -190,6 +190,8 @@ pub(crate) struct TextReader<R> {
     recent: RecentAddresses,
     plan: Option<RowPlan>,
     configured: Option<Arc<Layout>>,
+    /// Why the last header makes no layout: there is none until the next.
+    refused: Option<LayoutError>,
     error: RowError,
     plain_row: bool,
     layouts: Vec<Arc<Layout>>,
@@ -246,6 +248,7 @@ impl<R: Read> TextReader<R> {
             recent: RecentAddresses::default(),
             plan: None,
             configured,
+            refused: None,
             error: RowError {
                 line: 0,
                 kind: RowErrorKind::NoLayout,
@@ -518,7 +521,7 @@ impl<R: Read> TextReader<R> {
         // A data row has a value that starts with a digit, a dash or a capital; look at that
         // first, since every row of a format whose first column is text comes here.
         let names = |token: &[u8]| token.first().is_some_and(u8::is_ascii_lowercase);
-        if self.spans.count > MAX_COLUMNS || !self.spans.tokens(&self.block).all(names) {
+        if !self.spans.tokens(&self.block).all(names) {
             return false;
         }
         if let Some(plan) = &self.plan
@@ -537,12 +540,26 @@ impl<R: Read> TextReader<R> {
                 return true;
             }
         }
-        let Some(layout) = Layout::from_header(self.spans.tokens(&self.block)) else {
-            return false;
+        let layout = match Layout::from_header(self.spans.tokens(&self.block)) {
+            None => return false,
+            Some(_) if self.spans.count > MAX_COLUMNS => {
+                Err(LayoutError::TooMany(self.spans.count))
+            }
+            Some(layout) => layout,
         };
-        counts.headers += 1;
-        self.use_layout(Arc::new(layout), counts);
-        true
+        match layout {
+            Ok(layout) => {
+                counts.headers += 1;
+                self.use_layout(Arc::new(layout), counts);
+                true
+            }
+            // Its rows are not those of the layout before it.
+            Err(error) => {
+                self.plan = None;
+                self.refused = Some(error);
+                false
+            }
+        }
     }
 
     fn use_layout(&mut self, layout: Arc<Layout>, counts: &mut Counts) {
@@ -552,6 +569,7 @@ impl<R: Read> TextReader<R> {
         }
         self.cells = vec![Cell::ABSENT; layout.columns().len()];
         self.plan = Some(RowPlan::new(layout));
+        self.refused = None;
     }
 
     /// The layout for rows that no header describes: the configured one, else the default one
@@ -602,6 +620,9 @@ impl<R: Read> TextReader<R> {
     /// The row does not fit the layout in use: another may, if no header named this one.
     #[cold]
     fn other_layout(&mut self, found: usize) -> Result<(), RowErrorKind> {
+        if let Some(reason) = &self.refused {
+            return Err(RowErrorKind::Header(reason.clone()));
+        }
         let expected = match &self.plan {
             Some(plan) if plan.layout.origin() != LayoutOrigin::Default => Some(plan.types.len()),
             _ => None,
