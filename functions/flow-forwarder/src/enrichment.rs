@@ -76,10 +76,7 @@ impl EnrichmentSettings {
         let fields = FieldSet::parse(&fields).map_err(|error| ENRICH.error(error))?;
         let tags = TAGS.value(lookup)?;
         let tags = tags.split(',').map(str::trim).filter(|key| !key.is_empty());
-        let fields = match fields.is_empty() {
-            true => fields,
-            false => fields.with_tags(tags),
-        };
+        let fields = fields.with_tags(tags);
         let device = DEVICE.value(lookup)?;
         let named = DEVICES.iter().find(|(name, _)| *name == device.trim());
         let (_, device) = named.ok_or_else(|| {

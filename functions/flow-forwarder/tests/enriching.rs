@@ -64,6 +64,7 @@ impl Place {
                 "NetworkInterfaceId": format!("eni-{number}"), "OwnerId": ACCOUNT, "VpcId": "vpc-1",
                 "SubnetId": "subnet-1", "AvailabilityZone": "us-east-1a", "PrivateIpAddress": address,
                 "PrivateIpAddresses": [{"PrivateIpAddress": address, "Primary": true}],
+                "TagSet": [{"Key": "team", "Value": format!("net-{number}")}],
             })
         };
         let document = json!({
@@ -214,6 +215,38 @@ async fn records_are_marked_without_an_index_when_fields_are_chosen() {
     for record in records {
         assert!(record.contains("\"metadata\":\"missing\""), "{record}");
     }
+}
+
+#[tokio::test]
+async fn tags_are_added_whatever_else_is() {
+    let place = Place::new();
+    place.index(FLOWS - 3600, |_| {});
+    let metadata = place.url("metadata");
+    let tags = |record: &str| {
+        let record: serde_json::Map<_, _> = serde_json::from_str(record).unwrap();
+        let tags = record.into_iter();
+        tags.filter(|(name, _)| name.contains("_tag_"))
+            .collect::<Vec<_>>()
+    };
+    let forward = async |fields| {
+        let (_, records) = place
+            .forward(&[
+                ("CLOUD_EXPORT_METADATA", &metadata),
+                ("CLOUD_EXPORT_ENRICH", fields),
+                ("CLOUD_EXPORT_TAGS", "team"),
+            ])
+            .await;
+        records
+    };
+    let (plain, minimal) = (forward("none").await, forward("minimal").await);
+    assert_eq!(tags(&plain[0]).len(), 2, "{}", plain[0]);
+    assert!(!plain[0].contains("src_status"), "{}", plain[0]);
+    assert!(
+        plain
+            .iter()
+            .map(|r| tags(r))
+            .eq(minimal.iter().map(|r| tags(r)))
+    );
 }
 
 #[tokio::test]
