@@ -209,7 +209,7 @@ impl FirewallRecord {
     pub fn action(&self) -> Option<&str> {
         let actions = ["verdict", "alert", "revocation_check"];
         let mut actions = actions.iter().filter_map(|of| self.event(&[of, "action"]));
-        actions.next()?.as_str()
+        actions.find(|action| !action.is_null())?.as_str()
     }
 
     /// What the action says, in upper or lower case; `None` when there is none, or another one.

@@ -69,8 +69,10 @@ pub(super) fn write(table: &mut Table, places: &[usize], record: &FirewallRecord
     for ((_, column_type, paths), place) in COLUMNS.iter().zip(places) {
         let found = paths.iter().find_map(|path| {
             let (first, rest) = path.split_first()?;
-            rest.iter()
-                .try_fold(whole.get(*first)?, |value, name| value.get(name))
+            let value = rest
+                .iter()
+                .try_fold(whole.get(*first)?, |value, name| value.get(name));
+            value.filter(|value| !value.is_null())
         });
         if let Some(value) = found {
             put(table, *place, *column_type, value);

@@ -697,6 +697,31 @@ fn firewall_entries_have_columns_and_stand_whole() {
     );
 }
 
+#[test]
+fn the_action_of_an_entry_is_the_one_that_others_go_by() {
+    let log: String = [
+        r#"{"verdict":{"action":"drop"},"alert":{"action":"allowed"}}"#,
+        r#"{"verdict":{"action":null},"alert":{"action":"blocked"}}"#,
+        r#"{"verdict":{"action":1},"alert":{"action":"blocked"}}"#,
+        r#"{"alert":{},"revocation_check":{"action":"DROP"}}"#,
+        r#"{"event_type":"netflow"}"#,
+    ]
+    .map(|event| format!(r#"{{"firewall_name":"fw","event_timestamp":1,"event":{event}}}"#))
+    .join("\n");
+    let (mut encoder, mut expected) = (encoder(), Vec::new());
+    each(log.as_bytes(), |record| {
+        let Record::Firewall(entry) = record else {
+            panic!("an entry")
+        };
+        expected.push(entry.action().map(Value::from));
+        encoder.write(record, None);
+    });
+    let rows = read(&encoder.take(Vec::new()).unwrap());
+    let shown: Vec<_> = rows.iter().map(|row| row.get("action").cloned()).collect();
+    assert_eq!(shown, expected);
+    assert_eq!(shown.iter().flatten().count(), 3);
+}
+
 /// A number that is no time is null, so that the column can be read: what reads it takes its statistics as well.
 #[test]
 fn what_is_no_time_of_an_entry_stands_in_the_entry_alone() {

@@ -137,6 +137,10 @@ fn what_a_firewall_did_is_accept_or_reject_wherever_it_stands() {
             "REJECT",
         ),
         (r#"{"alert":{"action":"blocked"}}"#, "REJECT"),
+        (
+            r#"{"verdict":{"action":null},"alert":{"action":"blocked"}}"#,
+            "REJECT",
+        ),
         (r#"{"revocation_check":{"action":"DROP"}}"#, "REJECT"),
         (r#"{"revocation_check":{"action":"REJECT"}}"#, "REJECT"),
         (r#"{"revocation_check":{"action":"PASS"}}"#, "ACCEPT"),
