@@ -793,6 +793,7 @@ fn flows_without_a_start_are_looked_up_at_their_end() {
     let attach = COLLECTED - 1_000;
     let (vpc, subnets) = vpc_and_subnets();
     let since = jiff::Timestamp::from_second(attach.into()).unwrap();
+    let arn = "arn:aws:network-firewall:us-east-1:123456789012:firewall/inspect";
     let answers = json!({
         "Vpcs": [vpc],
         "Subnets": subnets,
@@ -800,6 +801,11 @@ fn flows_without_a_start_are_looked_up_at_their_end() {
             attached("eni-near", "subnet-a", &["10.0.0.10"], &since.to_string()),
             attached("eni-far", "subnet-b", &["10.0.1.10"], &since.to_string()),
         ],
+        "Firewalls": [{"FirewallName": "inspect", "FirewallArn": arn}],
+        "FirewallDetails": [{
+            "FirewallArn": arn,
+            "Firewall": {"FirewallName": "inspect", "FirewallArn": arn, "VpcId": "vpc-a"},
+        }],
     });
     let enrichers = enrichers(&answers);
     let full = || enrichers(FieldSet::of(Level::Full));
@@ -831,7 +837,16 @@ fn flows_without_a_start_are_looked_up_at_their_end() {
             assert_eq!(record.time(), Some(i64::from(time)));
         }
     }
-    let timeless = alone_as_among(&[log("start", "-"), log("vpc-id", "vpc-a")], full);
+    let entry = json!({
+        "firewall_name": "inspect", "event_timestamp": -5,
+        "event": {"event_type": "netflow", "src_ip": "10.0.0.10", "dest_ip": "10.0.1.10", "proto": "TCP"},
+    });
+    let timeless = [
+        log("start", "-"),
+        log("vpc-id", "vpc-a"),
+        format!("{entry}\n"),
+    ];
+    let timeless = alone_as_among(&timeless, full);
     for added in timeless {
         assert_eq!(added["dst_interface_id"], "eni-far");
         assert_eq!(

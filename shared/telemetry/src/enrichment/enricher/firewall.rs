@@ -36,10 +36,9 @@ impl Enricher {
     }
 
     fn firewall_resolved(&mut self, entry: &FirewallRecord) -> Resolved {
+        // Of an entry that tells no time, what was known last is told as stale, as of a flow.
         let written = entry.event_timestamp();
-        let time = written
-            .and_then(|s| u32::try_from(s).ok())
-            .unwrap_or_default();
+        let time = written.map_or(u32::MAX, |time| u32::try_from(time).unwrap_or(u32::MAX));
         let place = self.firewall_place(entry);
         let [source, destination] =
             [entry.src_ip(), entry.dest_ip()].map(|end| end.map(|address| address.to_canonical()));
