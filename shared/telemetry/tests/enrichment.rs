@@ -576,7 +576,11 @@ fn records_before_do_not_decide_which_way_packets_go() {
     };
     let (once, again) = (COLLECTED - 600, COLLECTED + 2 * 3_600);
     let moved = [(OWNER, &before), (OWNER, &after)];
-    for (accounts, between) in [(&moved[..1], None), (&moved, Some("egress"))] {
+    for (accounts, at_once, at_again) in [
+        (&moved[..1], None, None),
+        (&moved, None, Some("egress")),
+        (&moved[1..], Some("egress"), Some("egress")),
+    ] {
         let enrichers = enrichers_of(accounts);
         let full = || enrichers(FieldSet::of(Level::Full));
         let pairs = hosts
@@ -597,8 +601,9 @@ fn records_before_do_not_decide_which_way_packets_go() {
                 .map(|direction| direction.as_str().unwrap().to_owned())
         };
         let [own, other, far, _] = hosts;
-        assert_eq!(direction(own, other, once), None);
-        assert_eq!(direction(own, other, again).as_deref(), between);
+        assert_eq!(direction(own, other, once).as_deref(), at_once);
+        assert_eq!(direction(own, other, again).as_deref(), at_again);
+        assert_eq!(direction(own, own, again), None);
         assert_eq!(direction(own, far, again).as_deref(), Some("egress"));
         assert_eq!(direction(far, own, again).as_deref(), Some("ingress"));
     }

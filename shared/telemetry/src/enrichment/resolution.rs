@@ -29,11 +29,13 @@ use crate::index::shard::{
 };
 
 mod description;
+mod holdings;
 mod names;
 mod reach;
 mod strangers;
 
 use description::{Whom, interface_kind};
+use holdings::Holdings;
 use names::Names;
 use reach::other_end;
 pub(super) use strangers::Strangers;
@@ -254,6 +256,8 @@ pub(super) struct Resolver {
     parties: HashMap<Whom, Arc<Party>, Mixing>,
     /// Public addresses of which nothing is known, by the shard they are seen from.
     strangers: HashMap<u16, Option<Arc<Strangers>>, Mixing>,
+    /// How many addresses interfaces have, by their shard.
+    holdings: HashMap<u16, Holdings, Mixing>,
     /// Seconds after which what was collected counts as stale.
     max_age: u32,
 }
@@ -307,6 +311,7 @@ impl Resolver {
             names: Names::default(),
             parties: HashMap::default(),
             strangers: HashMap::default(),
+            holdings: HashMap::default(),
             max_age,
         }
     }
@@ -1122,14 +1127,6 @@ impl Resolver {
             ..Found::unknown(How::PublicAddress, Place::OwnPublic, told)
         };
         Some((found, *valid))
-    }
-
-    /// Whether the interface that logs has an address, or ever had it.
-    pub fn is_own(&self, near: &Near, address: IpAddr) -> bool {
-        let shard = near.shard.and_then(|shard| self.shard(shard));
-        shard.is_some_and(|shard| {
-            near.interface != NONE && shard.ever_held(near.vpc, near.interface, address)
-        })
     }
 
     /// What was found, with what is told of it beside.

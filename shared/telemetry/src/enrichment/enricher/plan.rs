@@ -152,7 +152,7 @@ impl<'r> Values<'r> {
     }
 
     /// An address; one of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2) is the same as that of IPv4.
-    #[inline]
+    #[inline(always)]
     pub(super) fn address(self, column: Column) -> Option<IpAddr> {
         match self.cell(column)?.datum(self.buffer) {
             Datum::Address(address) => Some(address.to_canonical()),

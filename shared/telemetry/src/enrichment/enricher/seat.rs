@@ -35,6 +35,8 @@ pub(super) struct Seat {
     pub(super) standing: u32,
     /// Whether the interface is in the index.
     pub(super) is_known: bool,
+    /// Whether it never had two addresses of one family.
+    pub(super) has_one_address: bool,
     /// Whether it is a transit gateway's.
     is_transit: bool,
     /// The number of the place behind it, if it is a transit gateway's: where its attachment leads to; else [`NONE`].
@@ -345,6 +347,7 @@ impl Enricher {
             ground: self.ground(&near),
             standing: self.standings.number(standing),
             is_known: near.interface != NONE,
+            has_one_address: self.resolver.has_one_address(&near),
             is_transit: near.kind == InterfaceKind::TransitGateway,
             behind: self.place_behind(&near),
             has_interface: near.has_interface(),

@@ -167,14 +167,16 @@ impl Enricher {
     ) -> Option<FlowDirection> {
         let (source, destination) = (source?, destination?);
         let (direction, other) = match seat.address {
-            Some(own) if own == source => (FlowDirection::Egress, destination),
-            Some(own) if own == destination => (FlowDirection::Ingress, source),
+            Some(own) if own == source && own != destination => {
+                (FlowDirection::Egress, destination)
+            }
+            Some(own) if own == destination && own != source => (FlowDirection::Ingress, source),
             _ => return self.find_direction(seat, source, destination, time),
         };
         // What was seen before does not decide where both addresses are its own.
-        match self.is_own_address(seat, other) {
-            true => self.find_direction(seat, source, destination, time),
-            false => Some(direction),
+        match seat.has_one_address || !self.is_own_address(seat, other) {
+            true => Some(direction),
+            false => self.find_direction(seat, source, destination, time),
         }
     }
 
