@@ -41,6 +41,12 @@ pub async fn forwarder(
     documents: Option<DocumentIndex>,
 ) -> Result<Forwarder, Stop> {
     let source = match buckets {
+        Some(buckets) if !buckets.is_dir() => {
+            return Err(Stop::Usage(format!(
+                "{} is not a directory: --buckets names one that holds a directory for each bucket; the shipped one is samples/ in the project's root",
+                buckets.display()
+            )));
+        }
         Some(buckets) => AnySource::Directory(DirectorySource::new(buckets.to_owned())),
         None => AnySource::S3(Box::new(S3Source::new(aws::sdk_config().await))),
     };

@@ -21,12 +21,6 @@ use crate::{Stop, runtime};
 pub fn run(arguments: &RunArguments) -> Result<(), Stop> {
     let event = read_event(&arguments.event)?;
     let config = forwarding::config(|name| setting(&arguments.forwarding, name))?;
-    if !arguments.aws && !arguments.buckets.is_dir() {
-        return Err(Stop::Usage(format!(
-            "{} is not a directory: --buckets names one that holds a directory for each bucket; the shipped one is samples/ in the project's root",
-            arguments.buckets.display()
-        )));
-    }
     let inventory = inventory(arguments, &config);
     let documents = inventory.as_deref().map(documents).transpose()?;
     runtime()?.block_on(handle(arguments, config, documents, &event))

@@ -235,6 +235,7 @@ fn what_cannot_be_carried_out_exits_with_two() {
             "--buckets",
             "no-such-directory",
         ],
+        &["backfill", "s3://logs/", "--buckets", "no-such-directory"],
         &["run", "events/s3-put.json", "--destination", "kafka://x"],
         &["parse", "--no-such-option"],
         &["generate", "vpc-v2"],

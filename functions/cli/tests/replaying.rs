@@ -93,6 +93,8 @@ fn a_backfill_in_steps_is_the_same_as_one_in_one_go() {
     place.put("elsewhere.log", CLEAN.as_bytes());
     let planned = place.done(&[], &BACKFILL[..4]);
     assert!(planned.starts_with("7 objects, "), "{planned}");
+    let misspelt = place.run(&[], &["backfill", "s3://log/", "--buckets", "buckets"]);
+    assert_eq!(misspelt.status.code(), Some(1));
     let whole = [&BACKFILL[..], &["--destination", "file://whole"]].concat();
     place.done(&[], &whole);
     let step = [

@@ -419,12 +419,22 @@ impl ObjectSource for DirectorySource {
     }
 
     async fn list(&self, listing: &Listing) -> Result<Page, Failure> {
-        let store = Store::Directory(self.root.join(&listing.bucket));
-        let keys = store.keys("").await.map_err(|error| Failure {
-            class: error.class(),
+        let failed = |class, message| Failure {
+            class,
             code: "Source.List".to_owned(),
-            message: error.to_string(),
-        })?;
+            message,
+        };
+        let bucket = self.root.join(&listing.bucket);
+        if !bucket.is_dir() {
+            let message = format!(
+                "{} is not a directory, but stands for the bucket {}",
+                bucket.display(),
+                listing.bucket
+            );
+            return Err(failed(FailureClass::Config, message));
+        }
+        let keys = Store::Directory(bucket).keys("").await;
+        let keys = keys.map_err(|error| failed(error.class(), error.to_string()))?;
         let wanted = keys.into_iter().filter(|key| {
             let is_behind = listing.after.as_ref().is_none_or(|after| key > after);
             is_behind && key.starts_with(&listing.prefix)
