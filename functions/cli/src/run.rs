@@ -36,8 +36,8 @@ fn inventory(arguments: &RunArguments, config: &Config) -> Option<PathBuf> {
         let unset = config.enrichment.metadata.is_none();
         (is_shipped && unset && metadata.is_dir()).then_some(metadata)
     };
-    let enriches = !config.enrichment.fields.is_empty();
-    given.or_else(of_samples).filter(|_| enriches)
+    let is_of_use = config.enrichment.is_of_use();
+    given.or_else(of_samples).filter(|_| is_of_use)
 }
 
 async fn handle(

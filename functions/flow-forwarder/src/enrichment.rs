@@ -104,14 +104,20 @@ impl EnrichmentSettings {
         })
     }
 
-    /// Whether records are enriched: fields are chosen, or there is something to enrich from. Without an index
-    /// they are then marked so.
+    /// Whether what is known of a record is of use: fields are added, or a selection may decide by it.
+    pub fn is_of_use(&self) -> bool {
+        !self.fields.is_empty() || self.decides
+    }
+
+    /// Whether records are enriched: it is of use, and fields are chosen, or there is something to enrich from. Without
+    /// an index they are then marked so.
     pub fn is_wanted(&self) -> bool {
         let from_something = self.metadata.is_some()
             || self.prices.is_some()
             || self.aws_ranges.is_some()
             || !self.geoip.is_empty();
-        !self.fields.is_empty() && (self.chosen || from_something)
+        let chosen = self.chosen && !self.fields.is_empty();
+        self.is_of_use() && (chosen || from_something)
     }
 
     /// Whether any of it is read from S3.
@@ -131,7 +137,7 @@ impl EnrichmentSettings {
         documents: Option<DocumentIndex>,
         sdk: &SdkConfig,
     ) -> Result<Option<Arc<Index>>, SettingError> {
-        let nothing = self.fields.is_empty() || (documents.is_none() && !self.is_wanted());
+        let nothing = !self.is_of_use() || (documents.is_none() && !self.is_wanted());
         if nothing {
             return Ok(None);
         }

@@ -13,7 +13,7 @@ use telemetry::FailureClass;
 
 use crate::answer::{Answer, MessageOutcome, worst};
 use crate::backfill::Walked;
-use crate::config::{Config, DESTINATIONS};
+use crate::config::{Config, DESTINATIONS, ENRICH, METADATA, SELECT};
 use crate::event::{self, Invocation, Message, ObjectRef, Request, Trigger};
 use crate::failure::Failure;
 use crate::group::{Asked, MOST_OBJECTS, MOST_OBJECTS_OF_A_FILE, groups};
@@ -62,6 +62,13 @@ impl Forwarder {
         aws: &SdkConfig,
         variable: &(dyn Fn(&str) -> Option<String> + Sync),
     ) -> Result<Forwarder, SettingError> {
+        if let (None, Some(rule)) = (&index, config.reading.selection.needs_enrichment()) {
+            return Err(SELECT.error(format!(
+                "the rule {rule:?} asks for what enrichment adds, and there is none: set {} to where the collector keeps metadata, or {} to the fields that are added",
+                METADATA.name,
+                ENRICH.name
+            )));
+        }
         let mut connections = Connections::new(aws, variable);
         let lanes = lane::open(&config.destinations, &mut connections).await;
         let lanes = lanes.map_err(|error| DESTINATIONS.error(error))?;

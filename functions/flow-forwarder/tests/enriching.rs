@@ -250,6 +250,71 @@ async fn tags_are_added_whatever_else_is() {
 }
 
 #[tokio::test]
+async fn rules_ask_for_what_is_known_whether_it_is_added_or_not() {
+    let place = Place::new();
+    place.index(FLOWS - 3600, |_| {});
+    let metadata = place.url("metadata");
+    let mut kept = Vec::new();
+    for rules in [
+        "keep src_interface_id=eni-1; drop",
+        "drop src_interface_id=eni-1",
+    ] {
+        let forward = async |fields| {
+            let settings = [
+                ("CLOUD_EXPORT_METADATA", &*metadata),
+                ("CLOUD_EXPORT_ENRICH", fields),
+                ("CLOUD_EXPORT_SELECT", rules),
+            ];
+            place.forward(&settings).await.1
+        };
+        let (plain, full) = (forward("none").await, forward("full").await);
+        assert_eq!(plain.len(), full.len(), "{rules}");
+        assert!(!plain.iter().any(|record| record.contains("src_")));
+        kept.push(plain.len());
+    }
+    assert!(kept.iter().all(|kept| *kept > 0), "{kept:?}");
+    assert_eq!(kept.iter().sum::<usize>(), ROWS);
+}
+
+#[tokio::test]
+async fn rules_that_ask_for_what_nothing_tells_stop_the_start_with_a_sentence() {
+    let place = Place::new();
+    let metadata = place.url("metadata");
+    for (fields, metadata, is_met) in [
+        ("", "", false),
+        ("none", "", false),
+        ("standard", "", true),
+        ("none", &metadata, true),
+    ] {
+        let lookup = |name: &str| match name {
+            "CLOUD_EXPORT_DESTINATIONS" => Some("stdout:".to_owned()),
+            "CLOUD_EXPORT_ENRICH" => Some(fields.to_owned()),
+            "CLOUD_EXPORT_METADATA" => Some(metadata.to_owned()),
+            "CLOUD_EXPORT_SELECT" => {
+                Some("drop action=REJECT; keep scope=internet; drop".to_owned())
+            }
+            _ => None,
+        };
+        let config = Config::from_lookup(lookup).unwrap();
+        let sdk = aws::no_services();
+        let index = config.enrichment.start(None, &sdk).await.unwrap();
+        let source = DirectorySource::new(place.root.path().join("buckets"));
+        let source = AnySource::Directory(source);
+        match Forwarder::new(config, source, index, &sdk, &|_| None).await {
+            Ok(_) => assert!(is_met, "{fields:?} {metadata:?}"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(!is_met, "{error}");
+                assert!(
+                    error.contains("\"keep scope=internet\" asks for"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn files_that_cannot_be_used_stop_the_start_with_a_sentence() {
     let root = tempfile::tempdir().unwrap();
     let wrong = root.path().join("wrong");
