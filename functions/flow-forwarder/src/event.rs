@@ -203,8 +203,10 @@ fn unwrap_value(value: &Value, depth: usize, requests: &mut Vec<Request>) {
         unwrap_text(message, "the SNS message", depth, requests);
     } else if text(value, "source") == Some("aws.s3") {
         requests.push(object_created(value));
-    } else if let Some(objects) = value.get("backfill").and_then(|b| b.get("objects")) {
-        backfill(objects, requests);
+    } else if let Some(backfill) = value.get("backfill").and_then(Value::as_object)
+        && let (Some(objects), 1) = (backfill.get("objects"), backfill.len())
+    {
+        named(objects, requests);
     } else if let Some(listing) = value.get("backfill").filter(|b| b.is_object()) {
         requests.push(match Listing::from_json(listing) {
             Ok(listing) => Request::Backfill(listing),
@@ -301,7 +303,7 @@ fn object_created(event: &Value) -> Request {
 
 /// Our own request for objects by name: `{"backfill": {"objects": [{"bucket", "key"}]}}`, keys as they are; `version`,
 /// `etag`, `region` and `size` may be told as well.
-fn backfill(objects: &Value, requests: &mut Vec<Request>) {
+fn named(objects: &Value, requests: &mut Vec<Request>) {
     let Some(objects) = objects.as_array() else {
         requests.push(Request::Malformed(
             "backfill.objects is not a list".to_owned(),

@@ -47,6 +47,9 @@ pub struct Listed {
     pub modified: Option<i64>,
 }
 
+/// What a listing is told by.
+const MEMBERS: [&str; 7] = ["bucket", "prefix", "region", "from", "to", "kinds", "after"];
+
 /// Some of the objects, in the order of their keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
@@ -71,6 +74,14 @@ impl Listing {
             let time = text(name)?.map(|text| time(&text)).transpose();
             time.map_err(|problem| format!("backfill.{name}: {problem}"))
         };
+        let members = value.as_object().into_iter().flat_map(Map::keys);
+        let mut unknown = members.filter(|name| !MEMBERS.contains(&name.as_str()));
+        if let Some(unknown) = unknown.next() {
+            return Err(format!(
+                "backfill.{unknown} is none of {}; objects stand alone",
+                MEMBERS.join(", ")
+            ));
+        }
         let bucket = text("bucket")?.filter(|bucket| !bucket.is_empty());
         Ok(Listing {
             bucket: bucket.ok_or("backfill names neither objects nor a bucket")?,
@@ -186,6 +197,14 @@ mod tests {
         for (members, problem) in [
             (json!({}), "neither objects nor a bucket"),
             (json!({"bucket": 1}), "bucket is no text"),
+            (
+                json!({"bucket": "b", "kind": "flow"}),
+                "backfill.kind is none of bucket,",
+            ),
+            (
+                json!({"bucket": "b", "objects": []}),
+                "backfill.objects is none of bucket,",
+            ),
             (
                 json!({"bucket": "b", "from": "yesterday"}),
                 "backfill.from: \"yesterday\" is no time",
