@@ -16,6 +16,11 @@ use crate::{Stop, queue, runtime};
 /// Replays the messages of the queue at `url`.
 pub fn replay(arguments: &ReplayArguments, url: &str) -> Result<(), Stop> {
     runtime()?.block_on(async {
+        if arguments.to.as_deref() == Some(url) {
+            return Err(Stop::Usage(format!(
+                "--to names the queue of the dead letters itself, {url}: name the queue that the function reads, or leave --to out to handle them here"
+            )));
+        }
         let from = queue::open(url).await?;
         match &arguments.to {
             Some(to) => move_back(&from, &queue::open(to).await?).await,

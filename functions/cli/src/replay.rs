@@ -60,9 +60,18 @@ async fn run(arguments: &ReplayArguments, url: &StoreUrl, config: Config) -> Res
         false => aws::no_services(),
     };
     let buckets = arguments.buckets.as_deref();
+    let store = Store::on(url, &sdk);
+    if let Store::Directory(directory) = &store
+        && !directory.is_dir()
+    {
+        return Err(Stop::Usage(format!(
+            "{} is not a directory: a replay names the quarantine",
+            directory.display()
+        )));
+    }
     let mut replay = Replay {
         arguments,
-        store: Store::on(url, &sdk),
+        store,
         forwarder: forwarding::forwarder(config.clone(), buckets, None).await?,
         config,
         summary: Summary {
@@ -79,6 +88,10 @@ async fn run(arguments: &ReplayArguments, url: &StoreUrl, config: Config) -> Res
         if arguments.kind.is_none_or(|only| only == kind) {
             replay.folder(kind, folder).await?;
         }
+    }
+    if replay.summary.done == 0 && replay.summary.failed.is_empty() {
+        let remark = format!("nothing is kept in {ROWS}, {BATCHES} or {OBJECTS} of {url}");
+        replay.summary.remarks.push(remark);
     }
     forwarding::finish(&replay.summary, started.elapsed())
 }
