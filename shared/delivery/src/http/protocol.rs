@@ -63,6 +63,9 @@ pub(super) enum AnswerForm {
 
 const REFUSED: Meaning =
     Meaning::Poison("the receiver finds the records wrong; they will never be taken as they are");
+const NOT_AGAIN: Meaning = Meaning::Poison(
+    "OTLP forbids to send it again after this status; replay it when the receiver is mended",
+);
 const REDIRECT: Meaning = Meaning::Config(
     "the receiver is elsewhere, and records are not sent after redirects; write the URL that it names",
 );
@@ -121,13 +124,12 @@ const STATUSES: &[(RangeInclusive<u16>, Meaning)] = with_common![
 const OTLP_STATUSES: &[(RangeInclusive<u16>, Meaning)] = with_common![
     (429..=429, Meaning::Retry),
     (502..=504, Meaning::Retry),
+    (408..=409, NOT_AGAIN),
+    (421..=421, NOT_AGAIN),
+    (423..=423, NOT_AGAIN),
+    (425..=425, NOT_AGAIN),
     (400..=499, REFUSED),
-    (
-        500..=599,
-        Meaning::Poison(
-            "OTLP forbids to send it again after this status; replay it when the receiver is mended"
-        )
-    ),
+    (500..=599, NOT_AGAIN),
 ];
 
 /// Statuses that no protocol has.
