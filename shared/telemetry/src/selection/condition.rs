@@ -3,8 +3,10 @@
 use super::observed::{Observed, protocol_number};
 use super::ranges::{Blocks, Ranges};
 use crate::enrichment::field::{End, FlowField, SideField, ValueType};
-use crate::enrichment::transfer::{Scope, Via};
+use crate::enrichment::transfer::{Confidence, Scope, Via};
+use crate::enrichment::{How, Status};
 use crate::flow::field::{Field, FieldType};
+use crate::index::shard::GatewayKind;
 use crate::inventory::Cidr;
 
 /// What of a record is looked at.
@@ -144,6 +146,23 @@ impl Subject {
             Subject::Flow(FlowField::Scope) => {
                 Some(Scope::ALL.iter().map(|scope| scope.as_str()).collect())
             }
+            Subject::Flow(FlowField::Confidence) => {
+                let all = Confidence::ALL.iter();
+                Some(all.map(|confidence| confidence.as_str()).collect())
+            }
+            Subject::Flow(FlowField::GatewayType) => {
+                let others = GatewayKind::ALL
+                    .iter()
+                    .filter(|k| **k != GatewayKind::Local);
+                Some(others.map(|kind| kind.label()).collect())
+            }
+            Subject::Side(_, SideField::How) => {
+                Some(How::ALL.iter().map(|how| how.label()).collect())
+            }
+            Subject::Side(_, SideField::Status) => {
+                let all = [Status::Hit, Status::Stale, Status::Miss];
+                Some(all.map(Status::label).to_vec())
+            }
             _ => None,
         }
     }
@@ -241,11 +260,14 @@ impl Condition {
             }
             Kind::Text => {
                 let known = subject.known();
-                let patterns = values.map(|value| match &known {
-                    Some(known) if !known.iter().any(|one| one.eq_ignore_ascii_case(value)) => {
-                        Err(format!("{name} is never {value:?}: it is one of {}", known.join(", ")))
+                let patterns = values.map(|value| {
+                    let pattern = pattern(value);
+                    match &known {
+                        Some(known) if !known.iter().any(|one| pattern.has(one.as_bytes())) => {
+                            Err(format!("{name} is never {value:?}: it is one of {}", known.join(", ")))
+                        }
+                        _ => Ok(pattern),
                     }
-                    _ => Ok(pattern(value)),
                 });
                 Set::Texts(patterns.collect::<Result<_, _>>()?)
             }
