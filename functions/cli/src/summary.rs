@@ -111,6 +111,19 @@ impl Summary {
                 counts.unknown_columns.join(" ")
             ));
         }
+        for limited in self.selection.iter().flat_map(SelectionCounts::limited) {
+            let minute = jiff::Timestamp::from_second(limited.minute as i64).unwrap_or_default();
+            let of = limited
+                .device
+                .as_deref()
+                .map_or(String::new(), |device| format!(" of {device}"));
+            line(format!(
+                "limited by rule {}: 1/{}{of} in the minute of {minute}, {} records left out",
+                limited.rule + 1,
+                limited.rate,
+                grouped(limited.left_out)
+            ));
+        }
         for remark in self.shortfalls.iter().chain(&self.remarks) {
             line(format!("note: {remark}"));
         }

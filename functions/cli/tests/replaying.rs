@@ -139,6 +139,31 @@ fn what_failed_in_a_backfill_is_tried_again_first() {
     assert_eq!(place.files("out").len(), 2);
 }
 
+#[test]
+fn the_summary_tells_the_minutes_in_which_a_limit_left_records_out() {
+    let place = Place::new();
+    let mut log = "interface-id srcaddr dstaddr srcport dstport protocol start\n".to_owned();
+    for port in 1..=500 {
+        log += &format!("eni-1 10.0.0.1 10.0.0.2 {port} 443 6 1795190460\n");
+    }
+    place.put("AWSLogs/1.log", log.as_bytes());
+    let rules = [("CLOUD_EXPORT_SELECT", "limit 1/s per device")];
+    let output = place.run(&rules, &BACKFILL);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let limited = said
+        .lines()
+        .find(|line| line.starts_with("limited by rule 1: 1/"));
+    let limited = limited.unwrap_or_else(|| panic!("{said}"));
+    let minute = "of eni-1 in the minute of 2026-11-20T16:01:00Z, ";
+    let (_, left_out) = limited.split_once(minute).unwrap();
+    let left_out: usize = left_out
+        .trim_end_matches(" records left out")
+        .parse()
+        .unwrap();
+    let kept = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(kept + left_out, 500);
+}
+
 /// A receiver on this machine, and the targets of its requests so far. `answer` gives status and body by the number of the
 /// request.
 fn receiver(
