@@ -50,11 +50,24 @@ impl Origin {
 
     fn add_to(&self, hash: &mut Sha256) {
         for part in [&self.bucket, &self.key, &self.revision] {
-            // Lengths first, so that no two origins hash the same bytes.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            add_text(hash, part);
         }
     }
+}
+
+/// Lengths first, so that no two lists of texts hash the same bytes.
+fn add_text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_be_bytes());
+    hash.update(text.as_bytes());
+}
+
+/// What tells a list of texts from another, for a [revision](Origin::revision): 32 hexadecimal digits of a SHA-256.
+pub fn digest<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        add_text(&mut hash, text.as_ref());
+    }
+    hexadecimal(hash, 16)
 }
 
 pub(crate) fn hexadecimal(hash: Sha256, bytes: usize) -> String {
@@ -483,6 +496,14 @@ pub(crate) mod tests {
             }
             .tag()
         );
+    }
+
+    #[test]
+    fn lists_that_read_the_same_in_one_have_other_digests() {
+        assert_eq!(digest(["a", "bc"]), digest(["a", "bc"]));
+        assert_ne!(digest(["a", "bc"]), digest(["ab", "c"]));
+        assert_ne!(digest(["a"]), digest(["a", ""]));
+        assert_eq!(digest([""; 0]).len(), 32);
     }
 
     #[test]
