@@ -141,6 +141,13 @@ fn tell(report: &MetricReport) {
             grouped(report.owed as u64)
         ));
     }
+    if report.rejected.items > 0 {
+        say(format!(
+            "{} datapoints were rejected by a destination: {}",
+            grouped(report.rejected.items),
+            report.rejected.message.as_deref().unwrap_or("no reason")
+        ));
+    }
     for (code, queries) in &report.refused {
         say(format!("{} are refused: {code}", grouped(*queries)));
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use delivery::batch::{Cutter, Encode};
 use delivery::changes::ChangeEncoder;
 use delivery::encoding::EncodingError;
-use delivery::{DeliveryError, Destination, Lane, Origin};
-use futures_util::future::try_join_all;
+use delivery::{Batch, Confirmation, DeliveryError, Destination, Lane, Origin, Outlet};
+use futures_util::future::join_all;
 use jiff::tz::TimeZone;
 use telemetry::FailureClass;
 use telemetry::change::Change;
@@ -37,22 +37,80 @@ pub(crate) async fn tell(
         ),
         revision: previous.finished.to_string(),
     }]);
-    for lane in lanes {
-        deliver::<ChangeEncoder>(lane, &origins, changes).await?;
-    }
+    // None of the formats of changes has an answer that rejects single ones.
+    deliver::<ChangeEncoder, _>(lanes, &origins, changes).await?;
     Ok(())
 }
 
-/// Delivers items to every destination of a lane, which confirm each batch before the next is made.
+/// Items that destinations took note of within batches that they confirmed, and did not keep.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejected {
+    /// How many, those of each destination.
+    pub items: u64,
+    /// What the first destination said of them.
+    pub message: Option<String>,
+}
+
+impl Rejected {
+    pub(crate) fn add(&mut self, other: Rejected) {
+        self.items += other.items;
+        self.message = self.message.take().or(other.message);
+    }
+
+    /// Adds what a destination said, and writes it to the log.
+    fn note(&mut self, batch: &Batch, outlet: &Outlet, confirmation: Confirmation) {
+        let Confirmation {
+            rejected, message, ..
+        } = confirmation;
+        if rejected == 0 && message.is_none() {
+            return;
+        }
+        tracing::warn!(
+            destination = outlet.url,
+            batch = batch.id(),
+            records = batch.records,
+            rejected,
+            message,
+            "the destination took a batch and said something of it"
+        );
+        self.add(Rejected {
+            items: rejected,
+            message: message.filter(|_| rejected > 0),
+        });
+    }
+}
+
+/// Delivers items to every destination, which confirm them. One that fails does not keep the others from getting all.
 ///
 /// # Errors
-/// A destination did not confirm; some may have.
-pub(crate) async fn deliver<'i, E: Encode>(
+/// A destination did not confirm; others may have.
+pub(crate) async fn deliver<'i, E, I>(
+    lanes: &[Lane],
+    origins: &Arc<[Origin]>,
+    items: I,
+) -> Result<Rejected, DeliveryError>
+where
+    E: Encode,
+    I: IntoIterator<Item = E::Item<'i>> + Copy,
+{
+    let delivered = lanes.iter().map(|lane| to::<E>(lane, origins, items));
+    let mut rejected = Rejected::default();
+    for of_lane in join_all(delivered).await {
+        rejected.add(of_lane?);
+    }
+    Ok(rejected)
+}
+
+/// Delivers items to every destination of a lane. Each batch is confirmed before the next is made; who fails gets no
+/// more of them.
+async fn to<'i, E: Encode>(
     lane: &Lane,
     origins: &Arc<[Origin]>,
     items: impl IntoIterator<Item = E::Item<'i>>,
-) -> Result<(), DeliveryError> {
+) -> Result<Rejected, DeliveryError> {
     let mut cutter = Cutter::<E>::new(Arc::clone(origins), Arc::clone(&lane.packing));
+    let mut takers: Vec<&Outlet> = lane.outlets.iter().collect();
+    let mut outcome = Ok(Rejected::default());
     let mut items = items.into_iter();
     loop {
         let item = items.next();
@@ -63,11 +121,27 @@ pub(crate) async fn deliver<'i, E: Encode>(
         };
         written.map_err(|error| not_encoded(lane, &error))?;
         while let Some(batch) = cutter.complete() {
-            let outlets = lane.outlets.iter();
-            try_join_all(outlets.map(|outlet| outlet.destination.deliver(&batch))).await?;
+            let deliveries = takers
+                .iter()
+                .map(|outlet| outlet.destination.deliver(&batch));
+            let answers = join_all(deliveries).await;
+            let mut confirmed = Vec::with_capacity(takers.len());
+            for (outlet, answer) in takers.into_iter().zip(answers) {
+                match (answer, &mut outcome) {
+                    (Ok(confirmation), outcome) => {
+                        confirmed.push(outlet);
+                        if let Ok(rejected) = outcome {
+                            rejected.note(&batch, outlet, confirmation);
+                        }
+                    }
+                    (Err(error), Ok(_)) => outcome = Err(error),
+                    (Err(_), Err(_)) => {}
+                }
+            }
+            takers = confirmed;
         }
-        if is_last {
-            return Ok(());
+        if is_last || takers.is_empty() {
+            return outcome;
         }
     }
 }

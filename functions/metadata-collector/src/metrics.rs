@@ -13,6 +13,7 @@ mod measuring;
 mod report;
 mod store;
 
+pub use crate::feed::Rejected;
 pub(crate) use measuring::{Measuring, MetricOrder, parts};
 pub(crate) use report::METRICS;
 pub use report::{LeftOut, MetricPlan, MetricReport, MetricState, MetricSummary};

@@ -65,7 +65,12 @@ pub(crate) fn of_metrics(report: &MetricReport, at: Timestamp) -> Status {
     };
     let unlisted = report.unlisted.first();
     let unlisted = unlisted.map(|(namespace, why)| format!("{namespace} is not listed: {why}"));
-    let error = report.error.clone().or(unlisted);
+    let rejected = (report.rejected.items > 0).then(|| {
+        let why = report.rejected.message.as_deref().unwrap_or("no reason");
+        let count = report.rejected.items;
+        format!("{count} datapoints were rejected by a destination: {why}")
+    });
+    let error = report.error.clone().or(unlisted).or(rejected);
     let facts = (state != RunState::Failed).then(|| {
         Facts::Metrics(Measured {
             lag_seconds: u64::try_from(report.lag_seconds).unwrap_or_default(),

@@ -13,7 +13,7 @@ use telemetry::metrics::reading::{Query, Read};
 use telemetry::metrics::survey::About;
 use telemetry::metrics::{Datapoint, Span};
 
-use crate::feed;
+use crate::feed::{self, Rejected};
 
 /// Whose datapoints are delivered.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,8 @@ fn answered<'q>(queries: &'q [Query], read: &Read) -> impl Iterator<Item = &'q Q
     places.filter_map(move |(place, query)| (!unread.contains(&place)).then_some(query))
 }
 
-/// Delivers what was read of a part, whose queries are sorted by their keys, to every destination. Returns how many datapoints there were.
+/// Delivers what was read of a part, whose queries are sorted by their keys, to every destination. Returns how many datapoints there were, and which the
+/// destinations did not keep.
 ///
 /// # Errors
 /// A destination did not confirm; others may have, and get the same batches again.
@@ -64,7 +65,7 @@ pub(super) async fn deliver(
     queries: &[Query],
     read: &Read,
     about: impl Fn(&Query) -> About,
-) -> Result<u64, DeliveryError> {
+) -> Result<(u64, Rejected), DeliveryError> {
     let about: Vec<About> = queries.iter().map(about).collect();
     let described = queries.iter().zip(&about).zip(&read.points);
     let datapoints: Vec<Datapoint<'_>> = described
@@ -87,16 +88,17 @@ pub(super) async fn deliver(
         })
         .collect();
     let origin: Arc<[Origin]> = Arc::new([origins.origin(queries, read)]);
-    for lane in lanes {
-        feed::deliver::<DatapointEncoder>(lane, &origin, &datapoints).await?;
-    }
-    Ok(datapoints.len() as u64)
+    let rejected = feed::deliver::<DatapointEncoder, _>(lanes, &origin, &datapoints).await?;
+    Ok((datapoints.len() as u64, rejected))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::io::{BufRead, BufReader, Read as _, Write};
+    use std::net::TcpListener;
     use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use delivery::destination::{BATCH_BYTES, Connections};
     use delivery::encoding::Content;
@@ -105,8 +107,10 @@ mod tests {
     use telemetry::metrics::ledger::{Claim, Work};
     use telemetry::metrics::reading::Unread;
     use telemetry::metrics::series::Series;
+    use telemetry::snapshot::Unit;
 
     use super::*;
+    use crate::metrics::{MetricReport, MetricSummary};
 
     /// Numbers that look random and are the same each time.
     struct Dice(u64);
@@ -251,5 +255,102 @@ mod tests {
             }
             assert!(!answered.is_empty());
         }
+    }
+
+    /// A receiver on this machine that answers every request like this, and how many there were.
+    fn receiver(status: &'static str, body: &'static str) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = BufReader::new(connection.unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while connection.read_line(&mut line).unwrap() > 2 {
+                    let lower = line.to_lowercase();
+                    if let Some(value) = lower.strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                connection.read_exact(&mut vec![0; length]).unwrap();
+                seen.fetch_add(1, Ordering::Relaxed);
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+                let mut connection = connection.into_inner();
+                connection.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        (host, requests)
+    }
+
+    /// Delivers a datapoint of each of four series.
+    async fn delivered(urls: &str) -> Result<(u64, Rejected), DeliveryError> {
+        let start = 1_795_190_400;
+        let window = Window {
+            span: Span {
+                period: 60,
+                start,
+                end: start + 300,
+            },
+            asked: Asked::Owed,
+        };
+        let origins = Origins {
+            account: "111111111111",
+            region: "us-east-1",
+            window: &window,
+            part: 0,
+        };
+        let read = Read {
+            points: vec![vec![(start, 1.0)]; 4],
+            ..Read::default()
+        };
+        let queries: Vec<Query> = (0..4).map(query).collect();
+        deliver(&lanes(urls).await, origins, &queries, &read, |_| about()).await
+    }
+
+    #[tokio::test]
+    async fn datapoints_that_a_destination_rejects_are_told() {
+        let partial = r#"{"partialSuccess":{"rejectedDataPoints":"2","errorMessage":"too old"}}"#;
+        let (host, _) = receiver("200 OK", partial);
+        let told = delivered(&format!("otlp+http://{host}#batch_records=2")).await;
+        let rejected = Rejected {
+            items: 2 + 2,
+            message: Some("too old".into()),
+        };
+        assert_eq!(told, Ok((4, rejected.clone())));
+        let mut report = MetricReport::new(Unit::new(("111111111111", "aws"), "us-east-1", &[]));
+        assert!(report.is_whole());
+        report.rejected.add(rejected);
+        assert!(!report.is_whole());
+        let json = report.to_json();
+        assert_eq!(
+            (&json["rejected"], &json["rejected_message"]),
+            (&4.into(), &"too old".into())
+        );
+        let mut summary = MetricSummary::default();
+        summary.add(&report);
+        assert_eq!(summary.to_json()["rejected"], 4);
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_refuses_does_not_keep_the_others_from_getting_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let (refusing, _) = receiver("400 Bad Request", "no");
+        let (taking, taken) = receiver("200 OK", "");
+        let urls = format!(
+            "http://{refusing}#batch_records=1 http://{taking}#batch_records=1 file://{}",
+            directory.path().display()
+        );
+        let error = delivered(&urls).await.unwrap_err();
+        assert!(error.destination.contains(&refusing), "{error}");
+        assert_eq!(taken.load(Ordering::Relaxed), 4);
+        let mut found = BTreeMap::new();
+        files(directory.path(), &mut found);
+        let rows: usize = found.values().map(|text| text.lines().count()).sum();
+        assert_eq!(rows, 4);
     }
 }

@@ -614,7 +614,9 @@ impl<C: Cloud> Measuring<'_, C> {
                 let about = |query: &Query| survey.about(&query.series);
                 let delivery = deliver(self.lanes, origins, queries, &read, about);
                 let delivered = self.budget.run(delivery).await.ok_or(Stop::Deadline)?;
-                report.datapoints += delivered?;
+                let (datapoints, rejected) = delivered?;
+                report.datapoints += datapoints;
+                report.rejected.add(rejected);
                 self.note(&read, queries, window.span, ledger, report);
             }
             let Some(claim) = &mut ledger.value.claim else {
@@ -744,8 +746,11 @@ fn cuts(queries: &[Query], span: Span) -> Vec<String> {
 }
 
 impl MetricReport {
-    /// Whether nothing is left to be read.
-    fn is_whole(&self) -> bool {
-        self.owed == 0 && self.refused.is_empty() && self.unlisted.is_empty()
+    /// Whether nothing is left to be read, and all that was read is kept.
+    pub(super) fn is_whole(&self) -> bool {
+        self.owed == 0
+            && self.refused.is_empty()
+            && self.unlisted.is_empty()
+            && self.rejected.items == 0
     }
 }

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use telemetry::metrics::cost::{Estimate, LIST_PRICE};
 use telemetry::snapshot::Unit;
 
+use crate::feed::Rejected;
+
 /// What became of an account and region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MetricState {
@@ -84,6 +86,8 @@ pub struct MetricReport {
     pub calls: u64,
     /// Datapoints delivered.
     pub datapoints: u64,
+    /// Those of them that destinations confirmed and did not keep.
+    pub rejected: Rejected,
     /// Queries that were not answered in full, and are asked again.
     pub owed: usize,
     /// Queries that CloudWatch refuses or forbids, by its code.
@@ -117,6 +121,7 @@ impl MetricReport {
             requested: 0,
             calls: 0,
             datapoints: 0,
+            rejected: Rejected::default(),
             owed: 0,
             refused: BTreeMap::new(),
             given_up: 0,
@@ -162,6 +167,8 @@ impl MetricReport {
             "requested": self.requested,
             "calls": self.calls,
             "datapoints": self.datapoints,
+            "rejected": self.rejected.items,
+            "rejected_message": self.rejected.message,
             "owed": self.owed,
             "refused": self.refused,
             "given_up": self.given_up,
@@ -196,6 +203,8 @@ impl MetricReport {
                     requested = self.requested,
                     calls = self.calls,
                     datapoints = self.datapoints,
+                    rejected = self.rejected.items,
+                    rejected_message = self.rejected.message,
                     owed = self.owed,
                     refused,
                     given_up = self.given_up,
@@ -320,6 +329,8 @@ pub struct MetricSummary {
     pub calls: u64,
     /// Datapoints delivered.
     pub datapoints: u64,
+    /// Those of them that destinations did not keep.
+    pub rejected: u64,
     /// Queries that are asked again.
     pub owed: u64,
     /// Queries that are refused, forbidden or given up.
@@ -333,12 +344,13 @@ pub struct MetricSummary {
 }
 
 /// Metric names and units ("Embedded metric format", *CloudWatch User Guide*). Names are stable.
-pub(crate) const METRICS: [(&str, &str); 10] = [
+pub(crate) const METRICS: [(&str, &str); 11] = [
     ("MetricUnitsRead", "Count"),
     ("MetricUnitsFailed", "Count"),
     ("MetricsRequested", "Count"),
     ("MetricCalls", "Count"),
     ("MetricDatapoints", "Count"),
+    ("MetricDatapointsRejected", "Count"),
     ("MetricsOwed", "Count"),
     ("MetricsLost", "Count"),
     ("MetricsLeftOut", "Count"),
@@ -355,6 +367,7 @@ impl MetricSummary {
         self.requested += report.requested;
         self.calls += report.calls;
         self.datapoints += report.datapoints;
+        self.rejected += report.rejected.items;
         self.owed += report.owed as u64;
         self.lost += report.lost();
         self.left_out += report.left_out_queries();
@@ -372,6 +385,7 @@ impl MetricSummary {
         self.requested += other.requested;
         self.calls += other.calls;
         self.datapoints += other.datapoints;
+        self.rejected += other.rejected;
         self.owed += other.owed;
         self.lost += other.lost;
         self.left_out += other.left_out;
@@ -397,13 +411,14 @@ impl MetricSummary {
     }
 
     /// The values of [`METRICS`].
-    pub(crate) fn values(&self) -> [u64; 10] {
+    pub(crate) fn values(&self) -> [u64; 11] {
         [
             self.units(MetricState::Read) + self.units(MetricState::Idle),
             self.units(MetricState::Failed) + self.units(MetricState::Partial),
             self.requested,
             self.calls,
             self.datapoints,
+            self.rejected,
             self.owed,
             self.lost,
             self.left_out,
@@ -426,6 +441,7 @@ impl MetricSummary {
             "requested": self.requested,
             "calls": self.calls,
             "datapoints": self.datapoints,
+            "rejected": self.rejected,
             "owed": self.owed,
             "lost": self.lost,
             "left_out": self.left_out,
