@@ -52,9 +52,6 @@ const PART_DATAPOINTS: usize = 50_000;
 const LEASE_SECONDS: u64 = 900;
 const LEASE_MARGIN_SECONDS: u64 = 30;
 
-/// How long what was not answered is asked for again at least, in seconds: until a day has been seen twice.
-const OWED_SECONDS: i64 = 2 * 86_400;
-
 /// An account and region to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MetricOrder {
@@ -241,18 +238,22 @@ impl<C: Cloud> Measuring<'_, C> {
         let mut list = store.series().await?;
         let resources = self.resources(catalogue).await?;
         let survey = self.survey(catalogue, &resources);
+        let groups = survey.groups();
         if ledger.value.claim.is_some() {
             // A run died: what it may have delivered is delivered again, under the same names.
-            let planned = self.repeat(&mut ledger.value, &survey, &list, report);
+            let planned = self.repeat(&mut ledger.value, &survey, &groups, &list, report);
             store.write_ledger(&mut ledger).await?;
             self.work(&store, &mut ledger, planned, &survey, report)
                 .await?;
         }
-        let groups = survey.groups();
         let reach = self.reach();
+        // Before anything more is owed: what is new is asked for once, however old it is.
+        let kept_since = |period| reach.kept_since(&groups, period);
+        let given_up = ledger.value.give_up_before(kept_since);
         let is_listed = self
             .list(&survey, &groups, &mut list, &mut ledger.value, report)
             .await?;
+        report.given_up += given_up;
         report.series = list.iter().count();
         report.lag_seconds = ledger.value.lag(&groups, now);
         let planned = self.plan(&mut ledger.value, &survey, &groups, &reach, &list, report);
@@ -263,9 +264,12 @@ impl<C: Cloud> Measuring<'_, C> {
                 let far = i64::from(self.config.catch_up / 2).max(i64::from(group.period));
                 cursor.is_none_or(|cursor| cursor < reach.settled(group) - far)
             });
-            if is_far && !planned.is_empty() {
+            let moves = is_far && !planned.is_empty();
+            if moves {
                 ledger.value.claim = Some(self.claim(&planned));
                 ledger.value.settle();
+            }
+            if moves || given_up > 0 {
                 store.write_ledger(&mut ledger).await?;
             }
             if is_listed {
@@ -430,8 +434,6 @@ impl<C: Cloud> Measuring<'_, C> {
         list: &SeriesList,
         report: &mut MetricReport,
     ) -> Vec<Planned> {
-        let keep = i64::from(self.config.catch_up).max(OWED_SECONDS);
-        report.given_up += ledger.give_up_before(reach.now - keep);
         let (due, skipped) = ledger.due(groups, reach);
         let wanted = survey.wanted(list);
         let has_queries = |namespace: &String| wanted.iter().any(|w| w.group.0 == *namespace);
@@ -464,19 +466,21 @@ impl<C: Cloud> Measuring<'_, C> {
         &self,
         ledger: &mut Ledger,
         survey: &Survey<'_>,
+        groups: &[Group],
         list: &SeriesList,
         report: &mut MetricReport,
     ) -> Vec<Planned> {
+        let reach = self.reach();
         let wanted = self.paid(survey.wanted(list), report);
         let works = ledger
             .claim
             .as_ref()
             .map_or(Vec::new(), |claim| claim.work.clone());
-        let oldest = self.seconds() - i64::from(self.config.catch_up).max(OWED_SECONDS);
         // What no destination takes for so long is not tried for ever.
-        let (works, given_up): (Vec<Work>, Vec<Work>) = works
-            .into_iter()
-            .partition(|work| work.window.span.end >= oldest);
+        let (works, given_up): (Vec<Work>, Vec<Work>) =
+            works.into_iter().partition(|Work { window, .. }| {
+                window.span.end >= reach.kept_since(groups, window.span.period)
+            });
         let spans = given_up
             .iter()
             .map(|work| work.window.span.end - work.window.span.start);

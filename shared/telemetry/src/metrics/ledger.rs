@@ -28,6 +28,9 @@ pub struct Group {
     pub settle: u32,
 }
 
+/// How long what was not answered is asked for again at least, in seconds: until a day has been seen twice.
+const OWED_SECONDS: i64 = 2 * 86_400;
+
 /// How far back is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
@@ -72,6 +75,15 @@ impl Reach {
             start,
             end: cursor,
         })
+    }
+
+    /// From when on datapoints of a period are asked for that were not answered or not confirmed: two days at least
+    /// after they were due the first time, which is after their groups had settled, and were made up for.
+    pub fn kept_since(&self, groups: &[Group], period: u32) -> i64 {
+        let of_period = groups.iter().filter(|group| group.period == period);
+        let settle = of_period.map(|group| group.settle).max().unwrap_or(0);
+        let end = self.now - OWED_SECONDS - i64::from(settle);
+        self.earliest(period, end - i64::from(period))
     }
 }
 
@@ -231,11 +243,12 @@ impl Ledger {
         spans.insert(first, last);
     }
 
-    /// Gives up what is owed from before `time`, Unix seconds; returns how many queries lose datapoints by it.
-    pub fn give_up_before(&mut self, time: i64) -> u64 {
+    /// Gives up what is owed from before the time that is said of its period, Unix seconds; returns how many queries
+    /// lose datapoints by it.
+    pub fn give_up_before(&mut self, time: impl Fn(u32) -> i64) -> u64 {
         let mut lost = 0;
         self.owed.retain(|(_, period), spans| {
-            let earliest = floor(time, *period);
+            let earliest = floor(time(*period), *period);
             let before: Vec<i64> = spans.range(..earliest).map(|(start, _)| *start).collect();
             lost += u64::from(!before.is_empty());
             let ends = before.iter().filter_map(|start| spans.remove(start));
@@ -578,7 +591,7 @@ mod tests {
         ledger.owe(query("a"), span(5, 10));
         assert_eq!(ledger.owed_in(span(0, 10)), [query("a")]);
         assert_eq!(ledger.owed_windows().len(), 2);
-        assert_eq!(ledger.give_up_before(NOW + 3 * 60), 2);
+        assert_eq!(ledger.give_up_before(|_| NOW + 3 * 60), 2);
         assert_eq!(ledger.owed_in(span(3, 5)), [query("b")]);
         ledger.claim = Some(Claim {
             run: "r".into(),
@@ -588,7 +601,7 @@ mod tests {
         });
         ledger.settle();
         assert_eq!((ledger.owed(), ledger.owed_in(span(3, 5)).len()), (1, 1));
-        assert_eq!(ledger.give_up_before(NOW + 5 * 60), 1);
+        assert_eq!(ledger.give_up_before(|_| NOW + 5 * 60), 1);
         assert_eq!(ledger.owed(), 0);
     }
 
@@ -604,7 +617,7 @@ mod tests {
         let windows = ledger.owed_windows();
         let spans: Vec<Span> = windows.iter().map(|window| window.span).collect();
         assert_eq!(spans, [span(0, 5), span(10, 25)]);
-        assert_eq!(ledger.give_up_before(NOW + 12 * 60), 1);
+        assert_eq!(ledger.give_up_before(|_| NOW + 12 * 60), 1);
         assert_eq!(ledger.owed_in(span(12, 25)), [query("a")]);
         assert_eq!(ledger.owed_windows().len(), 1);
     }
@@ -678,6 +691,34 @@ mod tests {
     }
 
     proptest! {
+        /// Of every period, settled whenever: what becomes owed is asked for two days, and is given up in the end.
+        #[test]
+        fn what_is_owed_is_kept_for_two_days(
+            period in prop::sample::select(vec![60u32, 300, 3_600, 86_400]),
+            settle in 0u32..200_000,
+            catch_up in 3_600u32..1_209_600,
+            now in NOW..NOW + 200_000,
+            later in 0i64..=2 * 86_400,
+        ) {
+            let groups = [group("AWS/S3", period, settle)];
+            let reach = Reach { catch_up, ..reach(now) };
+            let mut ledger = Ledger::default();
+            // Listed late, when everything that is settled was read.
+            let missed = reach.missed(&groups[0], None, reach.settled(&groups[0])).unwrap();
+            ledger.owe(query("a"), missed);
+            // Read after an outage, and not answered.
+            ledger.cursors.insert(("AWS/S3".into(), period), 0);
+            for window in ledger.due(&groups, &reach).0 {
+                ledger.owe(query("b"), window.span);
+            }
+            let mut give_up = |now| {
+                let reach = Reach { now, ..reach };
+                ledger.give_up_before(|period| reach.kept_since(&groups, period))
+            };
+            prop_assert_eq!(give_up(now + later), 0);
+            prop_assert_eq!(give_up(now + 60 * 86_400), 2);
+        }
+
         /// However runs come, windows are aligned, disjoint and without gaps but for what is said to be skipped.
         #[test]
         fn every_period_is_read_once(period in prop::sample::select(vec![60u32, 300, 86_400]), steps in proptest::collection::vec(0i64..40_000, 1..60)) {
