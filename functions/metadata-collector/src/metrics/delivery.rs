@@ -54,8 +54,8 @@ fn answered<'q>(queries: &'q [Query], read: &Read) -> impl Iterator<Item = &'q Q
     places.filter_map(move |(place, query)| (!unread.contains(&place)).then_some(query))
 }
 
-/// Delivers what was read of a part, whose queries are sorted by their keys, to every destination. Returns how many datapoints there were, and which the
-/// destinations did not keep.
+/// Delivers what was read of a part, whose queries are sorted by their keys, to every destination. Returns how many
+/// datapoints there were, and which the destinations did not keep.
 ///
 /// # Errors
 /// A destination did not confirm; others may have, and get the same batches again.
