@@ -41,7 +41,6 @@ struct Plan {
     rules: Vec<PlannedRule>,
     limits: Vec<PlannedLimit>,
     identity: Option<IdentityPlaces>,
-    time: Option<usize>,
     device: Option<usize>,
 }
 
@@ -253,7 +252,9 @@ impl Selector {
                 }
             };
             if let Some(limit) = self.limits.get_mut(planned.limit) {
-                let (place, level) = limit.window(device, plan.time(record));
+                // What tells no time shares a minute.
+                let time = record.time().and_then(|s| u64::try_from(s).ok());
+                let (place, level) = limit.window(device, time.unwrap_or(0));
                 self.windows
                     .push((planned.rule, planned.limit, place, level));
             }
@@ -299,7 +300,6 @@ impl Plan {
             rules: Vec::new(),
             limits: Vec::new(),
             identity: layout.map(|layout| IdentityPlaces::new(layout)),
-            time: place(Field::Start).or_else(|| place(Field::End)),
             device: device.into_iter().find_map(place),
             layout: layout.map(Arc::clone),
         };
@@ -385,21 +385,6 @@ impl Plan {
             (Record::Flow(flow), Some(identity)) => identity.number(flow),
             (Record::Flow(flow), None) => FlowNumber::of_record(flow),
             (Record::Firewall(entry), _) => FlowNumber::of_entry(entry),
-        }
-    }
-
-    /// When the flow started, or ended where no start is told, or the entry was written, Unix seconds.
-    #[inline]
-    fn time(&self, record: &Record<'_>) -> u64 {
-        match record {
-            Record::Flow(flow) => match Observed::column(flow, self.time) {
-                Observed::Integer(time) => time,
-                _ => 0,
-            },
-            Record::Firewall(entry) => {
-                let written = entry.event_timestamp();
-                written.and_then(|s| u64::try_from(s).ok()).unwrap_or(0)
-            }
         }
     }
 
