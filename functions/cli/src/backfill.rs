@@ -120,8 +120,7 @@ impl State {
             )));
         }
         let failed = json!({"backfill": {"objects": value.get("failed")}});
-        let requests = flow_forwarder::event::unwrap(&failed).messages.into_iter();
-        let failed = requests.flat_map(|message| message.requests);
+        let failed = flow_forwarder::event::unwrap(&failed).into_requests();
         let failed = failed.filter_map(|request| match request {
             flow_forwarder::event::Request::Object(object) => Some(object),
             _ => None,
@@ -131,7 +130,7 @@ impl State {
             return Err(state.problem(&"it says behind which key to go on; leave --after out"));
         }
         Ok(State {
-            after: after.map(str::to_owned).or(state.after),
+            after: after.map(str::to_owned),
             failed: failed.collect(),
             ..state
         })

@@ -49,12 +49,12 @@ fn event_of(body: &str) -> String {
 
 /// Why a message fails without an object that does.
 fn problem(event: &Value) -> String {
-    let requests = event::unwrap(event).messages.into_iter();
-    let mut requests = requests.flat_map(|message| message.requests);
-    let problem = requests.find_map(|request| match request {
-        Request::Malformed(problem) => Some(problem),
-        _ => None,
-    });
+    let problem = event::unwrap(event)
+        .into_requests()
+        .find_map(|request| match request {
+            Request::Malformed(problem) => Some(problem),
+            _ => None,
+        });
     problem.unwrap_or_else(|| "it cannot be processed".to_owned())
 }
 
@@ -63,8 +63,7 @@ fn problem(event: &Value) -> String {
 fn message_of(body: &str) -> String {
     let event = event_of(body);
     let record = json!({"eventSource": "aws:sqs", "body": event});
-    let requests = event::unwrap(&json!({"Records": [record]})).messages;
-    let requests = requests.into_iter().flat_map(|message| message.requests);
+    let requests = event::unwrap(&json!({"Records": [record]})).into_requests();
     let requests = requests.filter(|request| !matches!(request, Request::Ignored(_)));
     let objects = requests.map(|request| match request {
         // A second form of the key cannot be asked for so.

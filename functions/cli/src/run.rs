@@ -48,10 +48,7 @@ async fn handle(
 ) -> Result<(), Stop> {
     let buckets = (!arguments.aws).then_some(arguments.buckets.as_path());
     let forwarder = forwarding::forwarder(config, buckets, documents).await?;
-    let requests = event::unwrap(event)
-        .messages
-        .into_iter()
-        .flat_map(|message| message.requests);
+    let requests = event::unwrap(event).into_requests();
     let (objects, others): (Vec<_>, Vec<_>) =
         requests.partition(|request| matches!(request, Request::Object(_) | Request::Backfill(_)));
     let bar = progress::of_objects(objects.len() as u64);

@@ -108,6 +108,14 @@ pub struct Invocation {
     pub messages: Vec<Message>,
 }
 
+impl Invocation {
+    /// What all of its messages ask for.
+    pub fn into_requests(self) -> impl Iterator<Item = Request> {
+        let messages = self.messages.into_iter();
+        messages.flat_map(|message| message.requests)
+    }
+}
+
 /// Envelopes within envelopes, at most: SQS, SNS and the notification are three.
 const MAX_DEPTH: usize = 5;
 
