@@ -18,7 +18,7 @@ use delivery::directory::relative_path;
 use delivery::encoding::{Compression, Encoding, Format};
 use delivery::lane::Refusals;
 use delivery::store::{Condition, StoreError};
-use delivery::{Batch, Confirmation, DeliveryError, Origin, Outlet, Store};
+use delivery::{Batch, DeliveryError, Origin, Outlet, Store};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
@@ -489,17 +489,6 @@ fn not_kept(error: &StoreError) -> Failure {
 pub struct RefusedBatches<'q>(pub Option<&'q Quarantine>);
 
 impl Refusals for RefusedBatches<'_> {
-    fn note(&self, batch: &Batch, outlet: &Outlet, confirmation: &Confirmation) {
-        tracing::warn!(
-            destination = outlet.url,
-            batch = batch.id(),
-            records = batch.records,
-            rejected = confirmation.rejected,
-            message = confirmation.message,
-            "the destination took a batch and said something of it"
-        );
-    }
-
     async fn keep(
         &self,
         batch: &Batch,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use delivery::batch::{Cutter, Encode};
 use delivery::changes::ChangeEncoder;
 use delivery::encoding::EncodingError;
-use delivery::{Batch, Confirmation, DeliveryError, Destination, Lane, Origin, Outlet};
+use delivery::{Confirmation, DeliveryError, Lane, Origin, Outlet};
 use futures_util::future::join_all;
 use jiff::tz::TimeZone;
 use telemetry::FailureClass;
@@ -56,27 +56,15 @@ impl Rejected {
         self.items += other.items;
         self.message = self.message.take().or(other.message);
     }
+}
 
-    /// Adds what a destination said, and writes it to the log.
-    fn note(&mut self, batch: &Batch, outlet: &Outlet, confirmation: Confirmation) {
-        let Confirmation {
-            rejected, message, ..
-        } = confirmation;
-        if rejected == 0 && message.is_none() {
-            return;
+impl From<Confirmation> for Rejected {
+    fn from(confirmation: Confirmation) -> Rejected {
+        let items = confirmation.rejected;
+        Rejected {
+            items,
+            message: confirmation.message.filter(|_| items > 0),
         }
-        tracing::warn!(
-            destination = outlet.url,
-            batch = batch.id(),
-            records = batch.records,
-            rejected,
-            message,
-            "the destination took a batch and said something of it"
-        );
-        self.add(Rejected {
-            items: rejected,
-            message: message.filter(|_| rejected > 0),
-        });
     }
 }
 
@@ -121,9 +109,7 @@ async fn to<'i, E: Encode>(
         };
         written.map_err(|error| not_encoded(lane, &error))?;
         while let Some(batch) = cutter.complete() {
-            let deliveries = takers
-                .iter()
-                .map(|outlet| outlet.destination.deliver(&batch));
+            let deliveries = takers.iter().map(|outlet| outlet.deliver(&batch));
             let answers = join_all(deliveries).await;
             let mut confirmed = Vec::with_capacity(takers.len());
             for (outlet, answer) in takers.into_iter().zip(answers) {
@@ -131,7 +117,7 @@ async fn to<'i, E: Encode>(
                     (Ok(confirmation), outcome) => {
                         confirmed.push(outlet);
                         if let Ok(rejected) = outcome {
-                            rejected.note(&batch, outlet, confirmation);
+                            rejected.add(confirmation.into());
                         }
                     }
                     (Err(error), Ok(_)) => outcome = Err(error),

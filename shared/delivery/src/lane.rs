@@ -40,9 +40,6 @@ pub struct Lane {
 /// What is done with a batch that a destination refuses for good: an error of the class
 /// [`FailureClass::Poison`].
 pub trait Refusals: Sync {
-    /// Notes what a destination said of a batch that it took, of records that it did not keep for instance.
-    fn note(&self, batch: &Batch, outlet: &Outlet, confirmation: &Confirmation);
-
     /// Keeps the batch aside, with what the destination said of it; the batch then counts as done.
     ///
     /// # Errors
@@ -114,6 +111,26 @@ pub async fn open(
 }
 
 impl Outlet {
+    /// Delivers a batch, and writes to the log what the destination said of it, of records that it did not keep for
+    /// instance.
+    ///
+    /// # Errors
+    /// The destination did not confirm it.
+    pub async fn deliver(&self, batch: &Batch) -> Result<Confirmation, DeliveryError> {
+        let confirmation = self.destination.deliver(batch).await?;
+        if confirmation.rejected > 0 || confirmation.message.is_some() {
+            tracing::warn!(
+                destination = self.url,
+                batch = batch.id(),
+                records = batch.records,
+                rejected = confirmation.rejected,
+                message = confirmation.message,
+                "the destination took a batch and said something of it"
+            );
+        }
+        Ok(confirmation)
+    }
+
     /// Delivers the batches of a queue one after the other, until the queue ends or a batch is not confirmed. Then
     /// the queue is closed, which tells whoever fills it. Batches that are done go to `returned`; those that are
     /// refused for good go through `refusals` first.
@@ -125,16 +142,13 @@ impl Outlet {
     ) -> (OutletCounts, Result<(), DeliveryError>) {
         let mut counts = OutletCounts::default();
         while let Some(batch) = queue.recv().await {
-            match self.destination.deliver(&batch).await {
+            match self.deliver(&batch).await {
                 Ok(confirmation) => {
                     counts.batches += 1;
                     counts.records += batch.records;
                     counts.bytes += batch.bytes.len() as u64;
                     counts.retries += u64::from(confirmation.retries);
                     counts.rejected += confirmation.rejected;
-                    if confirmation.rejected > 0 || confirmation.message.is_some() {
-                        refusals.note(&batch, self, &confirmation);
-                    }
                     returned(batch);
                 }
                 Err(error) => {
